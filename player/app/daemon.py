@@ -44,7 +44,7 @@ from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
 from player.mqtt.intake import Intake
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
 from player.mqtt.triggers.mailbox import MailboxFilled
-from player.mqtt.triggers.rules import wishes_of
+from player.mqtt.triggers.wishes import wishes_of
 from player.session.controller import Controller
 from player.session.memory.records import Batch
 from player.session.messages import ExternalProblem, Message, NewSettings, Shutdown

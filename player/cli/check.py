@@ -22,7 +22,8 @@ from player.core.settings.session import Entry, Phase, Playlist, Settings, Timer
 from player.core.text import without_controls, without_secrets
 from player.core.units import counted, format_duration
 from player.mqtt.triggers.content import show_path
-from player.mqtt.triggers.rules import Trigger, TriggerSettings
+from player.mqtt.triggers.rules import Trigger
+from player.mqtt.triggers.settings import TriggerSettings
 from player.session.memory.memory import tonight
 from player.session.schedule.preview import fade_in_of, playlist_of, timer_of
 from player.session.schedule.rest_nights import is_rest

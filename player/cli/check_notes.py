@@ -25,7 +25,8 @@ from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
 from player.mqtt.triggers.rule_engine import RuleEngine
-from player.mqtt.triggers.rules import TriggerSettings, notes_on, wishes_of
+from player.mqtt.triggers.settings import TriggerSettings
+from player.mqtt.triggers.wishes import notes_on, wishes_of
 from player.session.morning import LONGEST_PART
 from player.session.phases import planned_night
 from player.session.schedule.preview import fade_in_of, night_of_entry, timer_of

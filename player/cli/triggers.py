@@ -34,7 +34,8 @@ from player.mqtt.topics import Topics
 from player.mqtt.triggers.filters import INPUT, check_topic
 from player.mqtt.triggers.gate import SpeakerStatus
 from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
-from player.mqtt.triggers.rules import DayPart, wishes_of
+from player.mqtt.triggers.rules import DayPart
+from player.mqtt.triggers.wishes import wishes_of
 from player.system.input_devices import InputSystem
 from player.system.input_reader import InputReader, InputWish
 

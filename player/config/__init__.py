@@ -30,7 +30,7 @@ from player.core.settings.audio import AudioSettings
 from player.core.settings.key import keys_of
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
-from player.mqtt.triggers.rules import TriggerSettings
+from player.mqtt.triggers.settings import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
 MAX_BYTES: Final = 256 << 10

@@ -37,7 +37,6 @@ from player.config.readers import (
 from player.config.schema_discovery import discovery
 from player.config.schema_night import beds, check_bed, check_playlist_name, dates, mixes, own_times, phases, with_mixes
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
-from player.config.schema_triggers import TriggerContext, check_triggers, day_part, triggers
 from player.config.speakers import check_device
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.errors import did_you_mean
@@ -149,6 +148,20 @@ def _entry(item: ConfigValue) -> Entry:
         return start
 
 
+def _triggers(spot: ConfigValue) -> Any:
+    """The rules. Their code is loaded only for a file that has some: each command to a speaker reads the config."""
+    from player.config.schema_triggers import triggers
+
+    return triggers(spot)
+
+
+def _quiet_hours(spot: ConfigValue) -> Any:
+    """The hours of the triggers, loaded as these are."""
+    from player.config.schema_triggers import day_part
+
+    return day_part(spot)
+
+
 VOLUME: Final = Keys.of(VolumeSettings, default=volume, max=volume, night_cap=night_cap)
 FADES: Final = Keys.of(FadeSettings)
 LIMITS: Final = Keys.of(LimitSettings)
@@ -205,10 +218,10 @@ BESIDE: Final[tuple[tuple[ConfigKey, Reader], ...]] = (
         ),
         mixes,
     ),
-    (ConfigKey("triggers", "actions on messages of other devices, see [triggers.md](triggers.md)"), triggers),
+    (ConfigKey("triggers", "actions on messages of other devices, see [triggers.md](triggers.md)"), _triggers),
     (
         ConfigKey("quiet_hours", "when no trigger may start sound; default: never", allowed="as 23:30-06:30"),
-        day_part,
+        _quiet_hours,
     ),
     (
         ConfigKey(
@@ -292,7 +305,9 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
             _check_then(item, entry.then or (), names, maximum)
             _check_bed(item, entry.bed, names)
     if "triggers" in found:
-        check_triggers(rows["triggers"], found["triggers"], _around(root, found, names))
+        from player.config.schema_triggers import check_triggers
+
+        check_triggers(root, found, names)
     if found.get("mixes"):
         library = found.get("library")
         folder_of = None if library is None else Settings(library=library).folder_of
@@ -327,14 +342,6 @@ def _check_paths(root: ConfigValue, rows: dict[str, ConfigValue], found: dict[st
     if playlists:
         found["playlists"] = tuple(playlists)
     return []
-
-
-def _around(root: ConfigValue, found: dict[str, Any], names: Sequence[str]) -> TriggerContext:
-    """The context of the checks of triggers; the default replaces a faulty broker section."""
-    is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
-    mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
-    device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
-    return TriggerContext(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
 
 
 def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:

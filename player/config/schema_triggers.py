@@ -7,7 +7,7 @@ that whatever would be refused at night is already a fault of the config.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.commands import ChangeEntry, Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
 from player.core.errors import Refused, did_you_mean
 from player.core.settings.mqtt import MqttSettings
-from player.core.settings.session import FAVOURITES, Entry, VolumeSettings
+from player.core.settings.session import FAVOURITES, Entry, Settings, VolumeSettings
 from player.core.validation import check_name
 from player.core.values import Value
 from player.core.verbs import VERBS, to_command, verb_named
@@ -222,8 +222,10 @@ TRIGGER: Final = Keys(
 )
 
 
-def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: TriggerContext) -> None:
-    """Report triggers that contradict the rest of the file."""
+def check_triggers(root: ConfigValue, read_so_far: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Report triggers that contradict the rest of the file; ``names`` are those of its playlists."""
+    spot, found = root.rows()["triggers"], read_so_far["triggers"]
+    around = _around(root, read_so_far, names)
     if around.mqtt is None and any(trigger is not None and trigger.input is None for trigger in found):
         spot.blame("needs mqtt: without a broker no message arrives")
     for item, trigger in zip(spot.items(), found, strict=True):
@@ -233,6 +235,14 @@ def check_triggers(spot: ConfigValue, found: Sequence[Trigger | None], around: T
         if around.mqtt is not None and trigger.input is None:
             _check_loop(rows["topic"], trigger.topic, Topics(around.mqtt.prefix, around.device, around.mqtt.groups))
         _check_command(rows.get("with", rows["do"]), trigger.command, around)
+
+
+def _around(root: ConfigValue, found: Mapping[str, Any], names: Sequence[str]) -> TriggerContext:
+    """The context of the checks; the default replaces a faulty broker section."""
+    is_broker_faulty = any(fault.path.startswith("mqtt") for fault in root.faults)
+    mqtt = MqttSettings() if is_broker_faulty else found.get("mqtt")
+    device, volume = found.get("device", Settings().device), found.get("volume", VolumeSettings())
+    return TriggerContext(mqtt, device, names, found.get("schedule", ()), volume, found.get("quiet_hours"))
 
 
 def _check_loop(row: ConfigValue, topic: str, own: Topics) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from player.core.arguments import FADE_IN, FADE_OUT, MAX_PLACE_S, SNOOZE, TIMER_SHIFT, VOLUME
 from player.core.commands_level import Calibrate, MoveBed, NoteReading, SetBed, SetBedGain, SetLevel
-from player.core.obeyed import Obeyed
+from player.core.obeyed import Bare, Obeyed
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import MAX_TIMER_S, Phase, TimerSetting, check_phases
 from player.core.units import VOLUME_MAX
@@ -61,50 +61,50 @@ class Stop:
     now: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Bare):
     """Fall silent and keep the place."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "pause"
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Bare):
     """Come back from a pause."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "resume"
 
 
-@dataclass(frozen=True, slots=True)
-class Toggle:
+class Toggle(Bare):
     """One button: play when idle, pause when playing, resume when paused; it does not cancel a stop that is fading."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.UNLESS_STOPPING
     VERB: ClassVar = "toggle"
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Bare):
     """Go to another track."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "next"
 
 
-@dataclass(frozen=True, slots=True)
-class Previous:
+class Previous(Bare):
     """Go back to the track before this one."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.WHILE_RUNNING
     VERB: ClassVar = "previous"
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Bare):
     """Go to the next phase of the night."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.BEFORE_THE_END
     VERB: ClassVar = "advance"
 
@@ -168,18 +168,18 @@ class ShortenTimer:
         check_length("timer", self.left_s, 1, MAX_TIMER_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Asleep:
+class Asleep(Bare):
     """Somebody was detected to be asleep: apply the night's stricter limits now, and end sooner."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "asleep"
 
 
-@dataclass(frozen=True, slots=True)
-class Awake:
+class Awake(Bare):
     """Cancel `Asleep`; nothing becomes louder by it."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "awake"
 
@@ -299,10 +299,10 @@ class Tonight:
             VOLUME.check("volume", self.volume)
 
 
-@dataclass(frozen=True, slots=True)
-class NotTonight:
+class NotTonight(Bare):
     """Cancel the start of `Tonight`."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "tonight"
 
@@ -335,10 +335,10 @@ class GetTracks:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GetStatus:
+class GetStatus(Bare):
     """Ask for the snapshot as a reply; changes nothing."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "status"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from player.core.arguments import MAX_BED_STEP_DB, READING
-from player.core.obeyed import Obeyed
+from player.core.obeyed import Bare, Obeyed
 from player.core.pillow import LOUDEST_DBA
 from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB, Bed, check_beds
 from player.core.validation import check_range
@@ -27,10 +27,10 @@ class SetLevel:
         check_range("volume in dB(A)", self.level_dba, 0, LOUDEST_DBA)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibrate:
+class Calibrate(Bare):
     """Play noise, so that somebody can measure it at the pillow."""
 
+    __slots__ = ()
     OBEYED: ClassVar = Obeyed.ALWAYS
     VERB: ClassVar = "calibrate"
 

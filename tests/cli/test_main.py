@@ -67,6 +67,21 @@ def test_stop_and_status_import_only_what_they_need(word: str) -> None:
     assert loaded.isdisjoint(NEEDLESS)
 
 
+@pytest.mark.slow
+def test_a_config_without_triggers_loads_neither_their_rules_nor_input_devices(tmp_path: Path) -> None:
+    """Each command to a speaker reads the config; the clock, inotify and sysfs are for the daemon."""
+    config = tmp_path / "lull.yaml"
+    config.write_text("device: x\nmqtt: {host: 127.0.0.1, port: 9}\nplaylists: {rain: {paths: [/srv/rain]}}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_NAMES, "stop", "--config", str(config)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "paho.mqtt.client" in loaded, "it did not get as far as the broker"
+    needless = {"player.mqtt.triggers.rules", "player.system.input_reader", "player.core.clock", "zoneinfo", "ctypes"}
+    assert loaded.isdisjoint(needless)
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [

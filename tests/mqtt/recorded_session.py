@@ -22,7 +22,7 @@ from player.mqtt.gateway import Gateway
 from player.mqtt.incoming import Incoming, LinkUp
 from player.mqtt.intake import Intake
 from player.mqtt.triggers.gate import TriggerGate
-from player.mqtt.triggers.rules import TriggerSettings
+from player.mqtt.triggers.settings import TriggerSettings
 from tests import schema_check as schemas
 from tests.nights.night_rig import Nights
 from tests.paths import ROOT

@@ -15,7 +15,7 @@ from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.intake import Intake
 from player.mqtt.self_check import TWIN, ConnectionFinding, is_token
 from player.mqtt.triggers.gate import TriggerGate
-from player.mqtt.triggers.rules import TriggerSettings
+from player.mqtt.triggers.settings import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.mqtt.snapshots import PLAYING, shot
 

@@ -14,7 +14,8 @@ import pytest
 from player.core.commands import Request
 from player.core.states import State
 from player.mqtt.triggers.gate import SpeakerStatus, TriggerGate
-from player.mqtt.triggers.rules import TriggerSettings, wishes_of
+from player.mqtt.triggers.settings import TriggerSettings
+from player.mqtt.triggers.wishes import wishes_of
 from player.system import input_reader
 from player.system.gestures import BOUNCE_S, DOUBLE_S, LONG_S
 from player.system.input_devices import InputDevice, InputEvent

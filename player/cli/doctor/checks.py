@@ -38,7 +38,7 @@ from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import Playlist, Settings
 from player.core.units import counted
 from player.library.folders import with_library
-from player.mqtt.triggers.rules import wishes_of
+from player.mqtt.triggers.wishes import wishes_of
 from player.session.memory.memory import Memory, tonight
 from player.session.memory.records import EndedSession, RecalledMemory
 from player.session.schedule.preview import Preview

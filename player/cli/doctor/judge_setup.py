@@ -17,7 +17,8 @@ from player.cli.doctor.facts import (
 )
 from player.cli.doctor.findings import Finding, log, right, shortened, warning, wrong
 from player.core.units import counted, format_bytes
-from player.mqtt.triggers.rules import Trigger, listed, notes_on
+from player.mqtt.triggers.rules import Trigger
+from player.mqtt.triggers.wishes import listed, notes_on
 from player.system.input_devices import GROUP, InputDevice
 
 LITTLE_BYTES: Final = 50 << 20

@@ -42,7 +42,8 @@ from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.filters import INPUT
 from player.mqtt.triggers.mailbox import ConnectionBreak, Mailbox
 from player.mqtt.triggers.rule_engine import RuleEngine, RuleOutcome
-from player.mqtt.triggers.rules import DayPart, Trigger, TriggerSettings
+from player.mqtt.triggers.rules import DayPart, Trigger
+from player.mqtt.triggers.settings import TriggerSettings
 
 news = logging.getLogger("lull")
 """Logger of which each line is written; repeated lines of the logger below are only counted."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import time
 from fnmatch import fnmatchcase
@@ -17,13 +16,11 @@ from typing import Final, TypeAlias
 
 from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
 from player.core.commands_level import Calibrate
-from player.core.input_codes import check_word, key_of
+from player.core.input_codes import check_word
 from player.core.validation import check_length, check_range
 from player.core.values import quoted
 from player.mqtt.triggers.content import Scalar, Step
 from player.mqtt.triggers.filters import INPUT, check_filter
-from player.system.input_devices import InputDevice
-from player.system.input_reader import InputWish
 
 MAX_FOR_S: Final = 24 * 3600.0
 MAX_DEBOUNCE_S: Final = 3600.0
@@ -268,45 +265,3 @@ class Trigger:
     def origin(self) -> str:
         """The origin of its requests, as it is shown."""
         return f"trigger:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerSettings:
-    """All rules, and the quiet hours in which none of them may start sound."""
-
-    rules: tuple[Trigger, ...] = ()
-    quiet_hours: DayPart | None = None
-
-
-_OF_THE_SYSTEM: Final = frozenset({"KEY_POWER", "KEY_SLEEP", "KEY_SUSPEND"})
-"""Keys with which systemd-logind switches the machine off or lets it sleep."""
-
-
-def wishes_of(rules: Iterable[Trigger]) -> tuple[InputWish, ...]:
-    """One wish for each device; it is grabbed where one of its triggers says so."""
-    found: dict[str, InputWish] = {}
-    for rule in rules:
-        if rule.input is not None:
-            before = found.get(rule.input, InputWish(rule.input))
-            words = before.words | frozenset(rule.words)
-            found[rule.input] = InputWish(rule.input, words, before.is_grabbed or rule.is_grabbed)
-    return tuple(found.values())
-
-
-def notes_on(rules: Iterable[Trigger], devices: list[InputDevice]) -> Iterator[str]:
-    """Devices that are not there, and keys that they do not have."""
-    for wish in wishes_of(rules):
-        for key in sorted(_OF_THE_SYSTEM & {key_of(word) for word in wish.words}):
-            if not wish.is_grabbed:
-                yield f"{key} of {wish.device} may also switch the machine off; `grab: true` keeps it for lull"
-        mine = [device for device in devices if device.is_called(wish.device)]
-        if not mine:
-            yield f"there is no input device {wish.device} now; those that are there: {listed(devices)}"
-        for word in sorted(wish.words):
-            if mine and not any(device.can_say(word) for device in mine):
-                yield f"the input device {wish.device} has no {key_of(word)}"
-
-
-def listed(devices: Iterable[InputDevice]) -> str:
-    """The names of the devices that have keys or turns."""
-    return ", ".join(sorted({device.name for device in devices if device.keys})) or "none"

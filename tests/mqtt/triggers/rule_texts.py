@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from player.config import parse
-from player.mqtt.triggers.rules import Trigger, TriggerSettings
+from player.mqtt.triggers.rules import Trigger
+from player.mqtt.triggers.settings import TriggerSettings
 
 HEAD = "device: bedroom\nmqtt: {groups: [upstairs]}\nplaylists: {rain: {paths: [/srv/rain]}}\n"
 

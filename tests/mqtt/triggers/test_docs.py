@@ -21,7 +21,8 @@ from player.mqtt.incoming import Incoming
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import SpeakerStatus
 from player.mqtt.triggers.rule_engine import Ruling
-from player.mqtt.triggers.rules import DEBOUNCE_S, TriggerSettings
+from player.mqtt.triggers.rules import DEBOUNCE_S
+from player.mqtt.triggers.settings import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import HEAD
 from tests.paths import ROOT

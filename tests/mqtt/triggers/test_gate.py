@@ -34,7 +34,7 @@ from player.mqtt.router import DuplicateFilter, MessageRouter, Route
 from player.mqtt.topics import Topics
 from player.mqtt.triggers.gate import PER_S, STARTS, SpeakerStatus, TriggerGate, would_be_louder, would_start
 from player.mqtt.triggers.mailbox import MAX_BYTES, MAX_TOPICS, ROOM, ConnectionBreak, Mailbox, MailboxFilled
-from player.mqtt.triggers.rules import TriggerSettings
+from player.mqtt.triggers.settings import TriggerSettings
 from tests.fakes.clock import FakeClock
 from tests.mqtt.triggers.rule_texts import settings_of
 

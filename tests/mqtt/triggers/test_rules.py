@@ -7,7 +7,8 @@ from datetime import time
 import pytest
 
 from player.mqtt.triggers.content import Scalar
-from player.mqtt.triggers.rules import Beyond, DayPart, Glob, as_number, is_same, notes_on
+from player.mqtt.triggers.rules import Beyond, DayPart, Glob, as_number, is_same
+from player.mqtt.triggers.wishes import notes_on
 from player.system.input_devices import InputDevice
 from tests.mqtt.triggers.rule_texts import settings_of
 
