@@ -155,11 +155,16 @@ def _tell_others(config: Config, stack: contextlib.ExitStack) -> bool:
         file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     except OSError as fault:
         print(f"{file} cannot be written: {fault.strerror or fault}", file=sys.stderr)
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
+        _remove(file)
         return False
-    stack.callback(file.unlink, missing_ok=True)
+    stack.callback(_remove, file)
     return True
+
+
+def _remove(file: Path) -> None:
+    """Remove a file where that is possible: the disk may be read-only, also since a moment ago."""
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def _config(args: argparse.Namespace, home: Path) -> Config:
@@ -277,7 +282,7 @@ def _usable_audio(audio: AudioSettings, home: Path) -> AudioSettings:
 def _new_recording(home: Path) -> Path:
     """Where to write; all but the latest recordings of earlier runs are deleted."""
     for old in sorted(home.glob("night-*.wav"))[:-KEPT_RECORDINGS]:
-        old.unlink(missing_ok=True)
+        _remove(old)
     return home / f"night-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.wav"
 
 
@@ -295,7 +300,7 @@ def _usable_broker(
         return mqtt, None
     try:
         broker = stack.enter_context(PrivateBroker())
-    except LullError as error:
+    except (LullError, OSError) as error:  # OSError: there is no room for its config
         print(f"broker: {reason}, and {error}; playing without one")
         return None, None
     print(f"broker: {reason}; using a private one on 127.0.0.1:{broker.port}")

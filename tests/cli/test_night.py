@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from player.core.snapshot import Snapshot
 from player.library.starter.recipes import BEDS
 from tests import recording as sound
 from tests.audio_files import sine, write_wav
-from tests.live.broker import RealBroker
+from tests.live.broker import RealBroker, free_port
 from tests.live.daemon import ROOT
 
 
@@ -118,6 +119,9 @@ def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_
     """A home that is read-only or full: a note instead of the file, and commands with the broker's address."""
     home = tmp_path / "home"
     (home / paths.RUNNING).mkdir(parents=True)
+    for number in range(4):  # recordings that cannot be deleted
+        (home / f"night-{number}.wav").mkdir()
+    assert night._new_recording(home).parent == home
     config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
     with contextlib.ExitStack() as stack:
         assert not night._tell_others(config, stack)
@@ -125,6 +129,17 @@ def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_
     out, err = capsys.readouterr()
     assert f"{home / paths.RUNNING} cannot be written: Is a directory" in err
     assert "volume +5 --host localhost --port 1883, " in out
+
+
+def test_a_night_without_room_for_a_private_broker_is_played_without_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder for temporary files is full or missing."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    nobody = MqttSettings(host="127.0.0.1", port=free_port())
+    with contextlib.ExitStack() as stack:
+        assert night._usable_broker(nobody, stack) == (None, None)
+    assert "playing without one" in capsys.readouterr().out
 
 
 def test_the_meter_is_empty_at_silence_and_full_at_full_scale() -> None:
