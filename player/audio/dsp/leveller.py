@@ -67,9 +67,9 @@ STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
-_UNSURE_LU: Final = 2.5
-"""Strangers stay within the limits also where a track is this much calmer than it is as a whole: M, S, and rises of an
-octave or an ear that is just too soft to be audible."""
+_UNSURE_LU, _CALMER_LU = 2.5, 3.5
+"""Strangers stay within the limits also where a track is this much calmer than it is as a whole: rises of an octave or
+an ear that is just too soft to be audible, and M of what is near a stranger; M of a stranger."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0 + _UNSURE_LU] * _EARS, *[21.5 + _UNSURE_LU] * _OCTAVES])
 """A stream this far below calm does not count (C1d: 20 dB)."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
@@ -82,7 +82,7 @@ _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 """An octave this far over its habit, and at most this far below calm, marks a prominent stranger."""
 _NEAR, _BEFORE = round(0.3 / BAND_S), round(1.0 / BAND_S)
 """Hops after and before a prominent stranger in which a rise may belong to it."""
-_LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
+_LOUD_NEAR, _CALM_NEAR, _FAR = round(0.8 / BAND_S), round(1.0 / BAND_S), round(3.0 / BAND_S)
 _EARLIER: Final = round(0.08 / BAND_S)
 """Hops by which a rise begins before it is found."""
 _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
@@ -260,7 +260,8 @@ def _within_bounds(
     if not (loud.any() or room.any()):
         return np.zeros_like(gains)
     lowest = np.minimum(gains, _split(-np.maximum(levels - (calm + _HEARD_DB), 0.0), by_octave))
-    margin = np.where(loud, np.where(smoothed(gains.min(axis=1)) < 0.0, _UNSURE_LU, _MARGIN_LU), -np.inf)
+    near_lu = _margin_near(powers, calm, loud)
+    margin = np.where(loud, np.where(smoothed(gains.min(axis=1)) < 0.0, _CALMER_LU, near_lu), -np.inf)
     deepest = gains.min(axis=1) - room
     for _ in range(_ROUNDS):
         rooms = np.maximum(gains.min(axis=1) - deepest, 0.0)
@@ -269,6 +270,13 @@ def _within_bounds(
             break
         gains = np.maximum(gains + more, lowest)
     return _all_smoothed(gains)
+
+
+def _margin_near(powers: BandPowers, calm: float, loud: Marks) -> float:
+    """By how many dB sound near a stranger stays below calm + 8 LU: it may be as loud as the rest of the track."""
+    elsewhere = largest(trailing(powers[:, 0], MOMENTARY)[~_widened(loud, _FAR)])
+    room = calm + MOMENTARY_ROOM_LU - elsewhere
+    return min(max(room, _MARGIN_LU), _UNSURE_LU) if math.isfinite(room) else _MARGIN_LU
 
 
 def _room(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -307,17 +315,21 @@ def _all_smoothed(gains: Levels) -> Levels:
 def _broken(powers: BandPowers, gains: Levels, calm: float, room: Levels, margin: Levels) -> Levels:
     """By how many dB each stream breaks a clause, shape (hops, 10).
 
-    Rises count where there is ``room``, and at most that; M and S (of the whole) where the margin is not -inf.
+    Rises count where there is ``room``, and at most that; M and S (of the whole) where the margin is not -inf, and in
+    hops that are themselves louder than M or S may be: what is softer is not lowered for what was loud before it.
     """
     left = _lowered(powers, gains)
-    is_rising = mean(left, BOX) > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
+    boxes = mean(left, BOX)
+    is_rising = boxes > RiseMeter(calm).heights(left)[0]  # a gain here does not affect earlier rises
     rises = np.where(is_rising, _rises(left, calm, _UNSURE_LU), NO_RISE_DB)
     rises[:, -_OCTAVES:] += np.where(gains[:, 1:] < 0.0, _LEAK_DB, 0.0)
     over = np.minimum(rises - _RISE_DB, room[:, np.newaxis])
-    momentary = decibels(trailing(left[:, 0], MOMENTARY)) - (calm + MOMENTARY_ROOM_LU - margin)
-    margin = np.minimum(margin, _MARGIN_LU)
-    short_term = decibels(trailing(left[:, 0], SHORT_TERM)) - (calm + SHORT_TERM_ROOM_LU - margin)
-    over[:, 0] = np.maximum.reduce((over[:, 0], momentary, short_term))
+    levels = decibels(boxes[:, 0])
+    momentary = _moving(decibels(trailing(left[:, 0], MOMENTARY)), 0, MOMENTARY // 2).max(axis=-1)
+    short_term = decibels(trailing(left[:, 0], SHORT_TERM))
+    most_m, most_s = calm + MOMENTARY_ROOM_LU - margin, calm + SHORT_TERM_ROOM_LU - np.minimum(margin, _MARGIN_LU)
+    over_m, over_s = np.minimum(momentary, levels) - most_m, np.minimum(short_term, levels) - most_s
+    over[:, 0] = np.maximum.reduce((over[:, 0], over_m, over_s))
     over = over.clip(0.0)
     is_bound = ((room > 0.0) | np.isfinite(margin)) & (over.max() >= 0.1)
     return np.where(is_bound[:, np.newaxis], _moving(over, 0, _EARLIER).max(axis=-1), 0.0)
