@@ -14,9 +14,10 @@ levelled powers are judged by the code that judges the output (`player.audio.dsp
 stranger that still rises too far is lowered further, but not below the audible level, and by at most 1.5 times the
 square of the dB by which the stranger is over its bound: one just above the bound may rise like what is just below it.
 (Without that a strike of a bowl that was 1 dB over its bound was lowered by 28 dB.) An octave 20 dB over its habit
-marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. Within 0.8 s of a
-stranger, sound louder than calm + 7.5 LU over 400 ms (a stranger: + 5.5) or + 4.5 LU over 3 s is lowered too. Calm is
-measured more than one second away from any stranger.
+marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. A stranger
+and what is within 0.8 s of it stay within calm + 4.5 LU over 400 ms and 3 s, what is near it over 400 ms as loud as the
+rest of the track (calm + 5.5 to 7.5 LU). Only hops that are louder themselves are lowered for that. Calm is measured
+more than one second away from any stranger.
 
 A stranger that is one in octaves alone, for as long as it and others less than two seconds apart last, is lowered in
 these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
@@ -87,17 +88,13 @@ _EARLIER: Final = round(0.08 / BAND_S)
 """Hops by which a rise begins before it is found."""
 _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 """A rise that ends at most this far over calm breaks no clause, however high it is."""
-_RISE_DB: Final = 9.2
-_LEAK_DB: Final = 1.0
+_RISE_DB, _LEAK_DB = 9.2, 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
-_CLICK_SHARE: Final = 0.8
-_AROUND, _CLICK_NEAR = round(0.1 / BAND_S), round(0.15 / BAND_S)
+_CLICK_SHARE, _AROUND, _CLICK_NEAR = 0.8, round(0.1 / BAND_S), round(0.15 / BAND_S)
 """Where three hops have this share of the power of an octave from so many hops before to as many after, it may be a
 click; so many hops before and after it have one gain."""
-_MARGIN_LU: Final = 0.5
-_ROUNDS: Final = 5
-_SECTION, _CONTEXT = round(600.0 / BAND_S), round(90.0 / BAND_S)
-_LEAD: Final = round(10.3 / BAND_S)
+_MARGIN_LU, _ROUNDS = 0.5, 5
+_SECTION, _CONTEXT, _LEAD = round(600.0 / BAND_S), round(90.0 / BAND_S), round(10.3 / BAND_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +257,9 @@ def _within_bounds(
     if not (loud.any() or room.any()):
         return np.zeros_like(gains)
     lowest = np.minimum(gains, _split(-np.maximum(levels - (calm + _HEARD_DB), 0.0), by_octave))
-    near_lu = _margin_near(powers, calm, loud)
-    margin = np.where(loud, np.where(smoothed(gains.min(axis=1)) < 0.0, _CALMER_LU, near_lu), -np.inf)
-    deepest = gains.min(axis=1) - room
+    most, near_lu = gains.min(axis=1), _margin_near(powers, calm, loud)
+    margin = np.where(loud, np.where(smoothed(most) < 0.0, _CALMER_LU, near_lu), -np.inf)
+    deepest = most - room
     for _ in range(_ROUNDS):
         rooms = np.maximum(gains.min(axis=1) - deepest, 0.0)
         more = _split(-_broken(powers, _all_smoothed(gains), calm, rooms, margin), by_octave)
@@ -276,7 +273,7 @@ def _margin_near(powers: BandPowers, calm: float, loud: Marks) -> float:
     """By how many dB sound near a stranger stays below calm + 8 LU: it may be as loud as the rest of the track."""
     elsewhere = largest(trailing(powers[:, 0], MOMENTARY)[~_widened(loud, _FAR)])
     room = calm + MOMENTARY_ROOM_LU - elsewhere
-    return min(max(room, _MARGIN_LU), _UNSURE_LU) if math.isfinite(room) else _MARGIN_LU
+    return float(np.clip(room, _MARGIN_LU, _UNSURE_LU)) if math.isfinite(room) else _MARGIN_LU
 
 
 def _room(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -315,8 +312,8 @@ def _all_smoothed(gains: Levels) -> Levels:
 def _broken(powers: BandPowers, gains: Levels, calm: float, room: Levels, margin: Levels) -> Levels:
     """By how many dB each stream breaks a clause, shape (hops, 10).
 
-    Rises count where there is ``room``, and at most that; M and S (of the whole) where the margin is not -inf, and in
-    hops that are themselves louder than M or S may be: what is softer is not lowered for what was loud before it.
+    Rises count where there is ``room``, and at most that; M and S (of the whole) where the margin is not -inf, in hops
+    that are themselves louder than M or S may be: what is softer is not lowered for what was loud before it.
     """
     left = _lowered(powers, gains)
     boxes = mean(left, BOX)
@@ -324,11 +321,10 @@ def _broken(powers: BandPowers, gains: Levels, calm: float, room: Levels, margin
     rises = np.where(is_rising, _rises(left, calm, _UNSURE_LU), NO_RISE_DB)
     rises[:, -_OCTAVES:] += np.where(gains[:, 1:] < 0.0, _LEAK_DB, 0.0)
     over = np.minimum(rises - _RISE_DB, room[:, np.newaxis])
-    levels = decibels(boxes[:, 0])
+    levels, short_term = decibels(boxes[:, 0]), decibels(trailing(left[:, 0], SHORT_TERM))
     momentary = _moving(decibels(trailing(left[:, 0], MOMENTARY)), 0, MOMENTARY // 2).max(axis=-1)
-    short_term = decibels(trailing(left[:, 0], SHORT_TERM))
-    most_m, most_s = calm + MOMENTARY_ROOM_LU - margin, calm + SHORT_TERM_ROOM_LU - np.minimum(margin, _MARGIN_LU)
-    over_m, over_s = np.minimum(momentary, levels) - most_m, np.minimum(short_term, levels) - most_s
+    over_m = np.minimum(momentary, levels) - (calm + MOMENTARY_ROOM_LU - margin)
+    over_s = np.minimum(short_term, levels) - (calm + SHORT_TERM_ROOM_LU - np.minimum(margin, _MARGIN_LU))
     over[:, 0] = np.maximum.reduce((over[:, 0], over_m, over_s))
     over = over.clip(0.0)
     is_bound = ((room > 0.0) | np.isfinite(margin)) & (over.max() >= 0.1)
