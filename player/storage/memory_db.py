@@ -158,7 +158,7 @@ class MemoryDb:
         with transaction(base):
             documents = _documents(base)
             if documents.get(RECORD, "null") != "null":
-                documents[TRIES] = str(_number(documents.get(TRIES)) + 1)
+                documents[TRIES] = str(max(0, _number(documents.get(TRIES)) + 1))
                 base.execute(_PUT, (TRIES, documents[TRIES]))
             kept, faults = read_texts(documents, self._copied)
             if faults or kept != read_texts(documents)[0]:

@@ -73,7 +73,7 @@ class RuntimeCopy:
         """The same with its record counted; without a record where that cannot be written."""
         if found.documents.record is None:
             return found
-        documents = replace(found.documents, tries=max(found.documents.tries, tries + 1))
+        documents = replace(found.documents, tries=max(0, found.documents.tries, tries + 1))
         with self._lock:
             self._documents |= {TRIES: texts(documents)[TRIES]}
             is_counted = self._write()

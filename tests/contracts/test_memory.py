@@ -105,6 +105,15 @@ class MemoryContract:
         store = self.again(store, tmp_path)
         assert (store.recall().documents.record, store.recall().documents.tries) == (None, 0)
 
+    @pytest.mark.parametrize("left", [-1, -500])
+    def test_after_a_clean_restart_the_first_hand_out_counts_as_none(
+        self, store: MemoryStore, tmp_path: Path, left: int
+    ) -> None:
+        """A clean restart leaves -1, and less than that is taken as it, whatever the disk has."""
+        store.write(Batch(texts(replace(KEPT, tries=left))))
+        store = self.again(store, tmp_path)
+        assert store.recall().documents.tries == 0
+
     def test_it_names_the_present_boot_and_keeps_that_of_the_record(self, store: MemoryStore, tmp_path: Path) -> None:
         """Whatever is written later, also in another boot, the record stays one of its own boot."""
         store.write(Batch(texts(KEPT)))

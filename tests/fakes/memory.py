@@ -34,7 +34,7 @@ class FakeMemoryStore:
     def recall(self) -> RecalledMemory:
         self._check()
         if self.documents.get(RECORD, "null") != "null":
-            self.documents[TRIES] = str(int(self.documents.get(TRIES, "0")) + 1)
+            self.documents[TRIES] = str(max(0, int(self.documents.get(TRIES, "0")) + 1))
         kept, faults = read_texts(self.documents)
         return RecalledMemory(kept, tuple(self.heard), self.boot, faults)
 
