@@ -23,8 +23,10 @@ A stranger that is one in octaves alone, for as long as it and others less than 
 these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
 insects of a night were lowered by 18 dB for a call that raised the whole by 2 dB.) What has its power within 30 ms may
 be a click and is lowered as a whole from 0.15 s before to 0.15 s after it, because `player.audio.dsp.declick` would not
-recognise one that frames of 43 ms have spread. (When all that stood out for less than 0.12 s was, with all strangers
-near it, the night fell by 21 dB.) What remains of the whole and of both ears is assumed to be in proportion.
+recognise one that frames of 43 ms have spread. The rest of the whole and of both ears is assumed to be in proportion.
+
+A brief sound that is as a whole no louder than is habitual is no stranger for an octave up to 18 dB over its habit: the
+only "s" in a row of single words was lowered by 16 dB. (A telephone between them stands out for more than 0.6 s.)
 
 A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
@@ -55,6 +57,8 @@ from player.audio.dsp.loudness_windows import (
     largest,
     loudest,
     mean,
+    numbered,
+    stretches_with,
     trailing,
 )
 from player.audio.dsp.octave_gain import GAINS, NO_OCTAVE_GAINS, STEP_DB, OctaveGains
@@ -91,8 +95,10 @@ _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 _RISE_DB, _LEAK_DB = 9.2, 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
 _CLICK_SHARE, _AROUND, _CLICK_NEAR = 0.8, round(0.1 / BAND_S), round(0.15 / BAND_S)
-"""Where three hops have this share of the power of an octave from so many hops before to as many after, it may be a
-click; so many hops before and after it have one gain."""
+"""Three hops with this share of an octave's power from so many before to after may be a click: one gain near it."""
+_BRIEF, COLOUR_DB = round(0.6 / BAND_S), 6.0
+"""An octave of a sound that stands out for at most so many hops (others less than two seconds away included), and as a
+whole is not over its habit, may be over its own by this much more."""
 _MARGIN_LU, _ROUNDS = 0.5, 5
 _SECTION, _CONTEXT, _LEAD = round(600.0 / BAND_S), round(90.0 / BAND_S), round(10.3 / BAND_S)
 
@@ -218,6 +224,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     gains, is_sudden = np.zeros((len(powers), GAINS)), np.zeros(len(powers), np.bool_)
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
+        strangers &= ~_of_another_colour(strangers, levels - habit)
         found = is_sudden
         if strangers.any():  # computing the rises costs as much as the rest of the plan
             found = is_sudden | _sudden(strangers, _rises(_lowered(powers, _all_smoothed(gains)), calm) > _SUDDEN_DB)
@@ -226,7 +233,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
         near = _widened(strangers.any(axis=1), _CALM_NEAR)
         if usual is None:
             calm = calm_level(powers[:, 0], near)
-        as_a_whole = _stretches_with(strangers[:, :-_OCTAVES].any(axis=1), near)
+        as_a_whole = stretches_with(strangers[:, :-_OCTAVES].any(axis=1), near)
         by_octave = ~(as_a_whole | _near_clicks(powers[:, -_OCTAVES:], strangers[:, -_OCTAVES:]))
         gains = _split(np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0), by_octave)
         if not has_more:
@@ -363,27 +370,27 @@ def _rises(powers: BandPowers, calm: float, unsure_lu: float = 0.0) -> BandPower
 def _sudden(strangers: Marks, rises: Marks) -> Marks:
     """The hops of those stretches of strangers in which one of these streams rises fast."""
     is_strange = _moving_any(strangers, _NEAR)
-    return _stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
+    return stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
 
 
-def _numbered(marks: Marks) -> npt.NDArray[np.int64]:
-    """The number of the run of marks to which each hop belongs, from 1 on; behind a run still its number."""
-    return np.cumsum(np.diff(marks, prepend=False) & marks)
+def _of_another_colour(strangers: Marks, over: Levels) -> Marks:
+    """Which strangers, shape (hops, 10), are octaves of a brief sound that is as a whole no louder than is habitual.
+
+    ``over``: by how many dB each stream is over its habit.
+    """
+    is_strange: Marks = np.asarray(strangers.any(axis=1))
+    number = numbered(_widened(is_strange, _CALM_NEAR))
+    lasts = np.bincount(number[is_strange], minlength=int(number[-1]) + 1)
+    is_usual = (lasts[number] <= _BRIEF) & ~_widened(over[:, 0] > 0.0, _CLICK_NEAR)
+    found: Marks = strangers & is_usual[:, np.newaxis] & (over <= STRANGER_DB + COLOUR_DB)
+    found[:, :-_OCTAVES] = False
+    return found
 
 
 def _near_clicks(powers: BandPowers, strangers: Marks) -> Marks:
     """The hops near what may be a click in one of the octaves, shape (hops,)."""
     short = _moving(powers, 1, 1).sum(axis=-1) > _CLICK_SHARE * _moving(powers, _AROUND, _AROUND).sum(axis=-1)
-    return _widened((short & _moving_any(strangers, BOX)).any(axis=1), _CLICK_NEAR)
-
-
-def _stretches_with(marks: Marks, stretches: Marks) -> Marks:
-    """The hops of those stretches in which a hop is marked."""
-    number = _numbered(stretches)
-    has_mark = np.zeros(number[-1] + 1, np.bool_)
-    has_mark[number[stretches & marks]] = True
-    found: Marks = stretches & has_mark[number]
-    return found
+    return _widened(np.any(short & _moving_any(strangers, BOX), axis=1), _CLICK_NEAR)
 
 
 def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:

@@ -89,3 +89,17 @@ def _between(powers: Levels, first: npt.NDArray[np.int64], end: npt.NDArray[np.i
     sums = np.concatenate((np.zeros((1, *powers.shape[1:])), np.cumsum(powers, axis=0)))
     means: Levels = np.maximum(sums[end] - sums[first], 0.0) / (end - first).reshape(-1, *[1] * (powers.ndim - 1))
     return means
+
+
+def numbered(marks: Marks) -> npt.NDArray[np.int64]:
+    """The number of the run of marks to which each hop belongs, from 1 on; behind a run still its number."""
+    return np.cumsum(np.diff(marks, prepend=False) & marks)
+
+
+def stretches_with(marks: Marks, stretches: Marks) -> Marks:
+    """The hops of those stretches in which a hop is marked."""
+    number = numbered(stretches)
+    has_mark = np.zeros(number[-1] + 1, np.bool_)
+    has_mark[number[stretches & marks]] = True
+    found: Marks = stretches & has_mark[number]
+    return found
