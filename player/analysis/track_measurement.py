@@ -18,9 +18,10 @@ from player.analysis.loudness import Loudness, measure_loudness
 from player.analysis.lowered import Prominent
 from player.analysis.startle_search import Calm, find_surprises
 from player.analysis.true_peak import TruePeak
+from player.audio.dsp.gain_planner import GainPlanner
 from player.audio.dsp.hearing import HOP_FRAMES, to_lufs
 from player.audio.dsp.highpass import HighPass
-from player.audio.dsp.leveller import GainPlanner, Section
+from player.audio.dsp.leveller import Section
 from player.audio.dsp.native import hop_peaks, kernel, power_meters
 from player.audio.dsp.octaves import BAND_FRAMES, OctaveMeter
 from player.audio.dsp.planned_gain import encode

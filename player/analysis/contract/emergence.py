@@ -4,7 +4,7 @@ Runs on the thread that renders. A startle event, or a rise of more than 10 dB (
 where both of this holds:
 
 - it is *habitual*: the level of its 50 ms is not further over what the track habitually reaches around it than the
-  leveller lets pass (the same code: `habit_of_stretches`, `STRANGER_DB`, `COLOUR_DB`; and 0.5 dB);
+  leveller lets pass (the same code: `habit_of_stretches`, `STRANGER_DB`, `BRIEF_ROOM_DB`; and 0.5 dB);
 - it is *known*: it is at most 3 dB, in an octave 12 dB (and 0.5 dB), louder than what was decoded in the 80 s before
   it; or it is in an octave or an ear, and the whole is at most 3 dB louder: a bass that plays for the first time at
   the level that it has from then on is music. A track that becomes louder for good is habitual from then on, and yet
@@ -35,7 +35,7 @@ import numpy as np
 from player.analysis.contract.figures import Figure, Violations, Worst
 from player.analysis.contract.figures import Levels as Heard
 from player.audio.dsp.habit import HALF, HALVES, STRETCHES, habit_of_stretches
-from player.audio.dsp.leveller import COLOUR_DB, STRANGER_DB
+from player.audio.dsp.leveller import BRIEF_ROOM_DB, STRANGER_DB
 from player.audio.dsp.loudness_windows import Levels
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, STREAMS, OctaveMeter
 from player.audio.dsp.rises import NO_RISE_DB, RISE_DB, RiseMeter, rises_db
@@ -276,11 +276,11 @@ class _Habit:
             usual.append(self._former)
         habit = np.max([np.full(len(STREAMS), NO_RISE_DB), *usual], axis=0)
         bound = habit + STRANGER_DB + MARGIN_DB
-        if self._is_of_another_colour(half + self._lead, stream, habit, bound):
-            bound = bound + COLOUR_DB
+        if self._has_another_spectrum(half + self._lead, stream, habit, bound):
+            bound = bound + BRIEF_ROOM_DB
         return bool(level_db <= bound[stream])
 
-    def _is_of_another_colour(self, half: int, stream: int, habit: Levels, bound: Levels) -> bool:
+    def _has_another_spectrum(self, half: int, stream: int, habit: Levels, bound: Levels) -> bool:
         """Whether a sound in an octave is brief and as a whole no louder than is habitual, as the leveller asks."""
         near = self._halves[max(0, half - _BRIEF_HALVES) : half + 1 + _BRIEF_HALVES]
         whole = self._halves[half : half + 2, 0].max(initial=NO_RISE_DB)

@@ -1,8 +1,9 @@
 """The look-ahead leveller: plans by how much each moment of a track is lowered, from the habitual levels of the track.
 
-`GainPlanner` runs where a track is measured, on powers every 10 ms of the whole, of each ear and of each octave
-(`player.audio.dsp.octaves`); `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp
-and guard, without any delay. All levels are dB, those of sound in LUFS.
+`plan` works on powers every 10 ms of the whole, of each ear and of each octave (`player.audio.dsp.octaves`).
+`player.audio.dsp.gain_planner` calls it where a track is measured, `player.audio.dsp.live_plan` where an unmeasured one
+plays. `PlannedGain` runs on the engine thread and applies the plan to a deck, before mix, ramp and guard, without any
+delay. All levels are dB, those of sound in LUFS.
 
 Theory. `player.audio.dsp.habit` computes what each stream habitually reaches. A *stranger* is 6.5 dB over the habit
 (7.5 dB in an ear, 12 dB in an octave, which varies more), is audible beside the calm level, and somewhere rises by more
@@ -27,8 +28,6 @@ recognise one that frames of 43 ms have spread. The rest of the whole and of bot
 
 A brief sound that is as a whole no louder than is habitual is no stranger for an octave up to 18 dB over its habit: the
 only "s" in a row of single words was lowered by 16 dB. (A telephone between them stands out for more than 0.6 s.)
-
-A file is planned in sections of ten minutes with 90 s of context on either side, so memory stays bounded.
 
 Limitations: during a stranger that stands out in the whole or in an ear, everything is lowered. Rare natural sounds
 (thunder, a branch that breaks) are strangers and are lowered.
@@ -55,15 +54,14 @@ from player.audio.dsp.loudness_windows import (
     calm_level,
     decibels,
     largest,
-    loudest,
     mean,
     numbered,
     stretches_with,
     trailing,
 )
-from player.audio.dsp.octave_gain import GAINS, NO_OCTAVE_GAINS, STEP_DB, OctaveGains
+from player.audio.dsp.octave_gain import GAINS, NO_OCTAVE_GAINS, OctaveGains
 from player.audio.dsp.octaves import BAND_S, STREAMS, BandPowers
-from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels, rises_db
+from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, rises_db
 from player.core.measurement import MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
 
 _EARS: Final = 2
@@ -96,11 +94,12 @@ _RISE_DB, _LEAK_DB = 9.2, 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
 _CLICK_SHARE, _AROUND, _CLICK_NEAR = 0.8, round(0.1 / BAND_S), round(0.15 / BAND_S)
 """Three hops with this share of an octave's power from so many before to after may be a click: one gain near it."""
-_BRIEF, COLOUR_DB = round(0.6 / BAND_S), 6.0
+_BRIEF, BRIEF_ROOM_DB = round(0.6 / BAND_S), 6.0
 """An octave of a sound that stands out for at most so many hops (others less than two seconds away included), and as a
 whole is not over its habit, may be over its own by this much more."""
-_MARGIN_LU, _ROUNDS = 0.5, 5
-_SECTION, _CONTEXT, _LEAD = round(600.0 / BAND_S), round(90.0 / BAND_S), round(10.3 / BAND_S)
+_MARGIN_LU: Final = 0.5
+_ROUNDS: Final = 5
+_LEAD: Final = round(10.3 / BAND_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,73 +145,6 @@ class Usual:
     calm_lufs: float
 
 
-class GainPlanner:
-    """Plans a track from its powers, which are added in pieces."""
-
-    def __init__(self) -> None:
-        self._waiting: list[npt.NDArray[np.float32]] = []
-        self._peaks: list[npt.NDArray[np.float32]] = []
-        self._count = 0
-        self._context = 0
-        self._sections: list[Section] = []
-
-    def add(self, powers: BandPowers, peaks: npt.NDArray[np.float32]) -> None:
-        """Add more of the track: powers of shape (hops, 10), and the largest sample of each hop, shape (hops,)."""
-        self._waiting.append(powers.astype(np.float32))
-        self._peaks.append(peaks)
-        self._count += len(powers)
-        if self._count >= self._context + _SECTION + _CONTEXT:
-            self._plan(self._context + _SECTION)
-
-    def finish(self) -> Section:
-        """The plan of the whole track; its calm level is the power mean of those of its sections."""
-        if self._count > self._context:
-            self._plan(self._count)
-        if not self._sections:
-            return Section(np.zeros(0), float("-inf"))
-        heard = [section for section in self._sections if math.isfinite(section.calm_lufs)]
-        calms, lengths = [section.calm_lufs for section in heard], [len(section.gain_db) for section in heard]
-        powers = 10.0 ** (np.array(calms) / 10.0)
-        calm = 10.0 * math.log10(np.average(powers, weights=lengths)) if heard else -math.inf
-        ends = np.cumsum([len(section.gain_db) for section in self._sections]).tolist()
-        octaves = [part.octaves.later(start) for start, part in zip([0, *ends[:-1]], self._sections, strict=True)]
-        hops, gains_db = [one.hops for one in octaves], [one.gain_db for one in octaves]
-        return Section(
-            np.concatenate([section.gain_db for section in self._sections]),
-            calm,
-            max(section.reached_lufs for section in self._sections),
-            max(section.peak_dbfs for section in self._sections),
-            max(section.momentary_lufs for section in self._sections),
-            max(section.short_term_lufs for section in self._sections),
-            OctaveGains(np.concatenate(hops), np.concatenate(gains_db)),
-        )
-
-    def _plan(self, until: int) -> None:
-        """Plan the waiting hops from the context up to hop ``until``, and keep their end as the next context."""
-        powers = np.concatenate(self._waiting).astype(np.float64)
-        peaks = np.concatenate(self._peaks)
-        part, planned = slice(self._context, until), plan(powers)
-        gains = 10.0 ** (planned.gain_db[part] / 20.0)
-        levelled = levelled_powers(np.maximum(powers, TINY), planned)[part, 0]
-        untouched = np.where(planned.gain_db[part] > -STEP_DB, levelled, 0.0)
-        peak = float((peaks[part] * gains).max(initial=0.0))
-        self._sections.append(
-            Section(
-                planned.gain_db[part],
-                planned.calm_lufs,
-                largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
-                20.0 * math.log10(peak) if peak > 0.0 else -math.inf,
-                largest(trailing(levelled, MOMENTARY)),
-                loudest(levelled, SHORT_TERM),
-                planned.octaves.within(self._context, until).later(-self._context),
-            )
-        )
-        first = max(0, until - _CONTEXT)
-        kept = powers[first:].astype(np.float32)
-        self._waiting, self._peaks, self._count = [kept], [peaks[first:]], len(kept)
-        self._context = min(until, _CONTEXT)
-
-
 def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     """The plan for powers, shape (hops, 10): of a whole track, or of a part if ``usual`` is known."""
     powers = np.maximum(powers, TINY)
@@ -224,7 +156,7 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
     gains, is_sudden = np.zeros((len(powers), GAINS)), np.zeros(len(powers), np.bool_)
     for _ in range(_PASSES):
         strangers = (levels > habit + STRANGER_DB) & (levels > calm - _AUDIBLE_DB)
-        strangers &= ~_of_another_colour(strangers, levels - habit)
+        strangers &= ~_of_another_spectrum(strangers, levels - habit)
         found = is_sudden
         if strangers.any():  # computing the rises costs as much as the rest of the plan
             found = is_sudden | _sudden(strangers, _rises(_lowered(powers, _all_smoothed(gains)), calm) > _SUDDEN_DB)
@@ -373,7 +305,7 @@ def _sudden(strangers: Marks, rises: Marks) -> Marks:
     return stretches_with(np.asarray((is_strange & rises).any(axis=1)), _widened(np.any(strangers, axis=1), _NEAR))
 
 
-def _of_another_colour(strangers: Marks, over: Levels) -> Marks:
+def _of_another_spectrum(strangers: Marks, over: Levels) -> Marks:
     """Which strangers, shape (hops, 10), are octaves of a brief sound that is as a whole no louder than is habitual.
 
     ``over``: by how many dB each stream is over its habit.
@@ -382,7 +314,7 @@ def _of_another_colour(strangers: Marks, over: Levels) -> Marks:
     number = numbered(_widened(is_strange, _CALM_NEAR))
     lasts = np.bincount(number[is_strange], minlength=int(number[-1]) + 1)
     is_usual = (lasts[number] <= _BRIEF) & ~_widened(over[:, 0] > 0.0, _CLICK_NEAR)
-    found: Marks = strangers & is_usual[:, np.newaxis] & (over <= STRANGER_DB + COLOUR_DB)
+    found: Marks = strangers & is_usual[:, np.newaxis] & (over <= STRANGER_DB + BRIEF_ROOM_DB)
     found[:, :-_OCTAVES] = False
     return found
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from player.audio.dsp.leveller import GainPlanner, Section, levelled_powers, plan
+from player.audio.dsp.gain_planner import GainPlanner
+from player.audio.dsp.leveller import Section, levelled_powers, plan
 from player.audio.dsp.octaves import BAND_FRAMES, STREAMS, BandPowers, OctaveMeter
 from player.audio.dsp.planned_gain import PlannedGain, encode
 from player.audio.dsp.rises import RiseMeter

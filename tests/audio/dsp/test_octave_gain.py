@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from player.audio.dsp.gain_planner import GainPlanner
 from player.audio.dsp.habit import habitual
-from player.audio.dsp.leveller import GainPlanner, Section
+from player.audio.dsp.leveller import Section
 from player.audio.dsp.loudness_windows import box_levels
 from player.audio.dsp.octave_gain import NO_OCTAVE_GAINS, OctaveGain, OctaveGains
 from player.audio.dsp.octaves import OctaveMeter
@@ -70,7 +71,7 @@ def words(high_lasts_s: float) -> Block:
 
 
 @pytest.mark.parametrize(("lasts_s", "is_lowered"), [(0.3, False), (0.5, False), (0.9, True)])
-def test_a_brief_sound_as_loud_as_the_others_may_have_another_colour(lasts_s: float, is_lowered: bool) -> None:
+def test_a_brief_sound_as_loud_as_the_others_may_have_another_spectrum(lasts_s: float, is_lowered: bool) -> None:
     """A hiss among words stays as it is, although its octave is 16 dB over its habit; a longer one is lowered."""
     sound = words(lasts_s)
     levels = box_levels(OctaveMeter().powers(sound))
