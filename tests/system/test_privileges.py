@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -177,8 +178,14 @@ def test_a_night_as_root_plays_as_the_user_of_its_folder(home: Path) -> None:
     give_away(folder, folder / "running.yaml")
     env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "ALSA_CONFIG_PATH": "/nonexistent", "HOME": str(home)}
     command = [sys.executable, "-B", "-m", "player", "night", "--home", str(folder), "noise:rain"]
-    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=120)
-    assert f"who owns {folder}" in done.stdout
-    assert (done.returncode, "Permission denied" in done.stderr) == (1, True)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=home, env=env, stdout=pipe, stderr=pipe, text=True) as night:
+        assert night.stdout is not None
+        said = night.stdout.readline()
+        next(line for line in night.stdout if line.startswith("playing"))
+        night.send_signal(signal.SIGINT)
+        faults = night.communicate(timeout=60)[1]
+    assert f"who owns {folder}" in said
+    assert (night.returncode, "running.yaml cannot be written: Permission denied" in faults) == (0, True)
     assert (victim.read_bytes(), victim.stat().st_uid) == (b"kept", 0)
     assert {path.lstat().st_uid for path in folder.iterdir()} == {OTHER}
