@@ -224,14 +224,22 @@ def test_a_gap_in_a_recording_that_is_often_cut_is_content() -> None:
     assert np.abs(out[22 * 48_000 : 23 * 48_000]).max() > 0.2
 
 
+def cost_of_looking_s(sound: np.ndarray) -> float:
+    """The processor time of looking for holes in blocks of 100 ms, s; the least of five."""
+    taken = []
+    for _ in range(5):
+        finder = DropoutFinder()
+        began_s = time.thread_time()
+        for at in range(4_800, len(sound) - 4_800, 4_800):
+            assert finder.find(sound[at - 240 : at], sound[at : at + 4_800]) is None
+        taken.append(time.thread_time() - began_s)
+    return min(taken)
+
+
 def test_looking_for_holes_in_quiet_zeros_costs_little() -> None:
-    """Ten thousand runs of zeros in a second below -54 dBFS are not looked at one by one: under 0.5 ms for 100 ms."""
-    sound = coarse(4, 0.6 / 32_768, bits=16)
-    finder = DropoutFinder()
-    began = time.process_time()
-    for at in range(4_800, len(sound) - 4_800, 4_800):
-        assert finder.find(sound[at - 240 : at], sound[at : at + 4_800]) is None
-    assert (time.process_time() - began) / 98 < 0.5e-3
+    """Ten thousand runs of zeros in a second below -54 dBFS are not looked at one by one: 20 times what none cost."""
+    without_zeros = np.random.default_rng(5).normal(0, 0.1, (10 * 48_000, 2)).astype(np.float32)
+    assert cost_of_looking_s(coarse(4, 0.6 / 32_768, bits=16)) < 20.0 * cost_of_looking_s(without_zeros)
 
 
 def test_silence_that_was_faded_into_is_no_hole() -> None:
