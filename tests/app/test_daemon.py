@@ -18,6 +18,9 @@ from player.session.memory.records import RECORD
 from player.session.messages import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
 
+SOON_S = 10.0
+"""Far less than the fade of a session, also on a machine ten times slower than a desktop."""
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
@@ -120,7 +123,7 @@ def test_a_reload_while_playing_goes_on_and_lowers_a_level_above_the_new_maximum
 
 
 @pytest.mark.slow
-def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path) -> None:
+def test_quit_fades_out_says_offline_and_ends_soon(tmp_path: Path) -> None:
     """SIGTERM in the middle of a session."""
     house = House(tmp_path)
     house.tell(Request(Play(), "test"))
@@ -129,7 +132,7 @@ def test_quit_fades_out_says_offline_and_ends_within_two_seconds(tmp_path: Path)
     house.tell(Terminate())
     house.thread.join(PATIENCE_S)
     assert not house.thread.is_alive()
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < SOON_S
     assert house.link.is_stopped
     assert house.notifier.told[-1] == "stopping"
     assert [fields["reason"] for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields] == [
@@ -147,7 +150,7 @@ def test_before_a_restart_it_falls_silent_and_keeps_the_session(tmp_path: Path) 
     house.tell(Terminate(is_restart=True))
     house.thread.join(PATIENCE_S)
     assert not house.thread.is_alive()
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < SOON_S
     assert not [fields for fields in house.link.fields("lull/bedroom/event") if "minutes" in fields]
 
 
