@@ -53,9 +53,9 @@ _HALF_S: Final = HALF * BAND_S
 _HEARD_HALVES: Final = STRETCHES * HALVES
 _INTRODUCED_HALVES: Final = 50
 """25 s: a blend, and what a track needs to be known."""
-_KNOWN_DB: Final = np.array([3.0, 3.0, 3.0, *STRANGER_DB[3:]])
-"""A level at most this far over what was heard recently is not new; octaves vary more."""
 _FIRST_OCTAVE: Final = 3
+_KNOWN_DB: Final = np.array([*[3.0] * _FIRST_OCTAVE, *STRANGER_DB[_FIRST_OCTAVE:]])
+"""A level at most this far over what was heard recently is not new; octaves vary more."""
 _BRIEF_HALVES: Final = 3
 """A brief sound in an octave stands out in at most this many half-seconds of those as many before and after."""
 _OTHER_CUT: Final = HALVES // 2

@@ -70,9 +70,11 @@ STRANGER_DB: Final = np.array([6.5, *[7.5] * _EARS, *[12.0] * _OCTAVES])
 _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
-_UNSURE_LU, _CALMER_LU = 2.5, 3.5
-"""Strangers stay within the limits also where a track is this much calmer than it is as a whole: rises of an octave or
-an ear that is just too soft to be audible, and M of what is near a stranger; M of a stranger."""
+_UNSURE_LU: Final = 2.5
+"""What is near a stranger keeps its M, and octaves and ears that are just too soft to be audible keep their rises, also
+where a track is this much calmer than it is as a whole."""
+_CALMER_LU: Final = 3.5
+"""A stranger keeps its M also where a track is this much calmer than it is as a whole."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0 + _UNSURE_LU] * _EARS, *[21.5 + _UNSURE_LU] * _OCTAVES])
 """A stream this far below calm does not count (C1d: 20 dB)."""
 _PROMINENT_DB: Final = np.array([*[0.0] * (1 + _EARS), *[14.0] * _OCTAVES])
@@ -85,18 +87,26 @@ _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 """An octave this far over its habit, and at most this far below calm, marks a prominent stranger."""
 _NEAR, _BEFORE = round(0.3 / BAND_S), round(1.0 / BAND_S)
 """Hops after and before a prominent stranger in which a rise may belong to it."""
-_LOUD_NEAR, _CALM_NEAR, _FAR = round(0.8 / BAND_S), round(1.0 / BAND_S), round(3.0 / BAND_S)
+_LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
+_FAR: Final = round(3.0 / BAND_S)
+"""Hops from what is near a stranger to what is the rest of the track."""
 _EARLIER: Final = round(0.08 / BAND_S)
 """Hops by which a rise begins before it is found."""
 _HEARD_DB: Final = np.array([-3.0, *-_AUDIBLE_DB[1:]])
 """A rise that ends at most this far over calm breaks no clause, however high it is."""
-_RISE_DB, _LEAK_DB = 9.2, 1.0
+_RISE_DB: Final = 9.2
+_LEAK_DB: Final = 1.0
 """Sound between two octaves is lowered by this much less where one of them alone has a gain."""
-_CLICK_SHARE, _AROUND, _CLICK_NEAR = 0.8, round(0.1 / BAND_S), round(0.15 / BAND_S)
-"""Three hops with this share of an octave's power from so many before to after may be a click: one gain near it."""
-_BRIEF, BRIEF_ROOM_DB = round(0.6 / BAND_S), 6.0
-"""An octave of a sound that stands out for at most so many hops (others less than two seconds away included), and as a
-whole is not over its habit, may be over its own by this much more."""
+_CLICK_SHARE: Final = 0.8
+_AROUND: Final = round(0.1 / BAND_S)
+"""Where three hops have this share of the power of an octave from so many hops before to as many after, it may be a
+click."""
+_BESIDE: Final = round(0.15 / BAND_S)
+"""Hops before and after a moment that belong to it: a click has one gain there, a brief sound is no louder there."""
+_BRIEF: Final = round(0.6 / BAND_S)
+"""A brief sound stands out for at most so many hops, others less than two seconds away included."""
+BRIEF_ROOM_DB: Final = 6.0
+"""An octave of a brief sound that is as a whole not over its habit may be over its own by this much more."""
 _MARGIN_LU: Final = 0.5
 _ROUNDS: Final = 5
 _LEAD: Final = round(10.3 / BAND_S)
@@ -313,7 +323,7 @@ def _of_another_spectrum(strangers: Marks, over: Levels) -> Marks:
     is_strange: Marks = np.asarray(strangers.any(axis=1))
     number = numbered(_widened(is_strange, _CALM_NEAR))
     lasts = np.bincount(number[is_strange], minlength=int(number[-1]) + 1)
-    is_usual = (lasts[number] <= _BRIEF) & ~_widened(over[:, 0] > 0.0, _CLICK_NEAR)
+    is_usual = (lasts[number] <= _BRIEF) & ~_widened(over[:, 0] > 0.0, _BESIDE)
     found: Marks = strangers & is_usual[:, np.newaxis] & (over <= STRANGER_DB + BRIEF_ROOM_DB)
     found[:, :-_OCTAVES] = False
     return found
@@ -321,8 +331,12 @@ def _of_another_spectrum(strangers: Marks, over: Levels) -> Marks:
 
 def _near_clicks(powers: BandPowers, strangers: Marks) -> Marks:
     """The hops near what may be a click in one of the octaves, shape (hops,)."""
-    short = _moving(powers, 1, 1).sum(axis=-1) > _CLICK_SHARE * _moving(powers, _AROUND, _AROUND).sum(axis=-1)
-    return _widened(np.any(short & _moving_any(strangers, BOX), axis=1), _CLICK_NEAR)
+    near = _moving_any(strangers, BOX)
+    asked = np.flatnonzero(near.any(axis=1))  # few hops in most tracks: all of them are a fifteenth of the plan's cost
+    short, around = (_moving(powers, hops, hops)[asked].sum(axis=-1) for hops in (1, _AROUND))
+    found = np.zeros(len(powers), np.bool_)
+    found[asked] = (near[asked] & (short > _CLICK_SHARE * around)).any(axis=1)
+    return _widened(found, _BESIDE)
 
 
 def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]:
