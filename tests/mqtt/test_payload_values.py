@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from player.core import values
 from player.core.errors import Refused
 from player.core.settings.session import TIMER_END_OF_TRACK, TIMER_OFF, TimerSetting
 from player.mqtt.payload_values import as_object, read
+from tests import effort
 
 
 def refusal(payload: bytes) -> str:
@@ -78,21 +77,12 @@ def test_brackets_inside_of_strings_are_no_depth() -> None:
     assert read(b'{"id": "[[[[[{{{{{\\"[[[["}') == {"id": '[[[[[{{{{{"[[[['}
 
 
-def cost_s(payload: bytes) -> float:
-    """The CPU time of a refusal, s; the least of 20."""
-    taken = []
-    for _ in range(20):
-        began_s = time.thread_time()
-        refusal(payload)
-        taken.append(time.thread_time() - began_s)
-    return min(taken)
-
-
 @pytest.mark.parametrize("unit", ['\\"', '"', "\\", '"\\'], ids=["escaped", "quotes", "escapes", "both"])
 def test_the_cost_of_a_refusal_grows_with_the_length(unit: str) -> None:
     """Unclosed strings invite a scanner to begin again at each quote; 16 times the length may cost 40 times as much."""
-    shorter, longer = (b'{"' + (unit * (size // len(unit))).encode() for size in (255, 4080))
-    assert cost_s(longer) < 40.0 * cost_s(shorter)
+    payloads = (b'{"' + (unit * (size // len(unit))).encode() for size in (255, 4080))
+    shorter_s, longer_s = (effort.least_cpu_s(lambda it=payload: refusal(it), 20) for payload in payloads)
+    assert longer_s < 40.0 * shorter_s
 
 
 def test_a_reason_quotes_at_most_forty_characters() -> None:
