@@ -35,6 +35,7 @@ from player.session.memory.records import (
     RecalledMemory,
     read_texts,
     texts,
+    tries_after,
 )
 from player.storage.document_copy import COPIED, read_copy, set_aside, write_copy
 from player.storage.document_copy import FILE_NAME as COPY_NAME
@@ -158,7 +159,7 @@ class MemoryDb:
         with transaction(base):
             documents = _documents(base)
             if documents.get(RECORD, "null") != "null":
-                documents[TRIES] = str(max(0, _number(documents.get(TRIES)) + 1))
+                documents[TRIES] = str(tries_after(_number(documents.get(TRIES))))
                 base.execute(_PUT, (TRIES, documents[TRIES]))
             kept, faults = read_texts(documents, self._copied)
             if faults or kept != read_texts(documents)[0]:

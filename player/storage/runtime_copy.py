@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from player.session.memory.records import BY_URI, NAMES, RECORD, TRIES, RecalledMemory, read_texts, texts
+from player.session.memory.records import BY_URI, NAMES, RECORD, TRIES, RecalledMemory, read_texts, texts, tries_after
 
 log = logging.getLogger("lull")
 
@@ -73,7 +73,7 @@ class RuntimeCopy:
         """The same with its record counted; without a record where that cannot be written."""
         if found.documents.record is None:
             return found
-        documents = replace(found.documents, tries=max(0, found.documents.tries, tries + 1))
+        documents = replace(found.documents, tries=max(found.documents.tries, tries_after(tries)))
         with self._lock:
             self._documents |= {TRIES: texts(documents)[TRIES]}
             is_counted = self._write()

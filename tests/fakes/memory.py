@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from player.core.errors import StoreError
-from player.session.memory.records import RECORD, TRIES, Batch, EndedSession, HeardEntry, RecalledMemory, read_texts
+from player.session.memory.records import (
+    RECORD,
+    TRIES,
+    Batch,
+    EndedSession,
+    HeardEntry,
+    RecalledMemory,
+    read_texts,
+    tries_after,
+)
 
 
 class FakeMemoryStore:
@@ -34,7 +43,7 @@ class FakeMemoryStore:
     def recall(self) -> RecalledMemory:
         self._check()
         if self.documents.get(RECORD, "null") != "null":
-            self.documents[TRIES] = str(max(0, int(self.documents.get(TRIES, "0")) + 1))
+            self.documents[TRIES] = str(tries_after(int(self.documents.get(TRIES, "0"))))
         kept, faults = read_texts(self.documents)
         return RecalledMemory(kept, tuple(self.heard), self.boot, faults)
 

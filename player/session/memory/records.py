@@ -296,6 +296,11 @@ def texts(documents: Documents, before: Documents | None = None) -> dict[str, st
     }
 
 
+def tries_after(tries: int) -> int:
+    """The count when a record is handed out once more; a clean restart leaves -1, and what is less counts as that."""
+    return max(0, tries + 1)
+
+
 def read_texts(found: Mapping[str, str], copy: Mapping[str, str] | None = None) -> tuple[Documents, tuple[str, ...]]:
     """What `texts` made; a document that cannot be read is left out, with a sentence that says so.
 
