@@ -219,8 +219,7 @@ class LibraryRead:
 class ScanMoved:
     """The background scan has looked into ``found`` more files since it told last; ``is_over`` when none is left.
 
-    ``fault`` is why it cannot go on for now; it tries again by itself. ``files`` are those it was begun
-    with.
+    ``fault`` is why it cannot go on for now; it tries again by itself. ``files`` are those it was begun with.
     """
 
     found: int

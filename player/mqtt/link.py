@@ -78,8 +78,9 @@ class MqttLink:
     def refused(self) -> tuple[str, ...]:
         """The topics of commands and triggers that the broker does not let this connection subscribe."""
         connection = self._connection
-        wanted = (*self._plan.commands, *self._wanted)
-        return () if connection is None else tuple(name for name in wanted if name in connection.refused)
+        if connection is None or not connection.refused:  # asked at each turn
+            return ()
+        return tuple(name for name in (*self._plan.commands, *self._wanted) if name in connection.refused)
 
     def start(self) -> None:
         """Begin to connect; returns at once."""

@@ -62,9 +62,7 @@ def mp3_length(path: Path) -> Mp3Length:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        offset = _tag_bytes(file.read(10))
-        file.seek(offset)
-        head = file.read(_LOOK_BYTES)
+        offset, head = _beginning(file, _LOOK_BYTES)
     frames = list(_frames(head))
     if len(frames) < 3:
         return Mp3Length(None)
@@ -119,16 +117,21 @@ def _header(head: bytes, first: _Frame) -> tuple[bytes, float, int] | None:
 
 def missing_s(file: BinaryIO, size: int) -> float:
     """Seconds that a file of ``size`` bytes lacks, by its Xing or Info header; 0 without one, and for other files."""
-    file.seek(0)
-    offset = _tag_bytes(file.read(10))
-    file.seek(offset)
-    head = file.read(_LOOK_BYTES // 8)
+    offset, head = _beginning(file, _LOOK_BYTES // 8)
     at, first = next(_frames(head), (0, None))
     header = None if first is None else _header(head[at:], first)
     if header is None:
         return 0.0
     _, duration_s, told_bytes = header
     return duration_s * max(0.0, 1.0 - (size - offset - at) / told_bytes) if told_bytes else 0.0
+
+
+def _beginning(file: BinaryIO, count: int) -> tuple[int, bytes]:
+    """The offset behind the tag at the beginning of the file, and so many bytes from there."""
+    file.seek(0)
+    offset = _tag_bytes(file.read(10))
+    file.seek(offset)
+    return offset, file.read(count)
 
 
 def _tag_bytes(head: bytes) -> int:
