@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from player.core.commands import Play, SetVolume, SkipTonight, Stop
+from player.core.commands import NeverAgain, Play, SetVolume, SkipTonight, Stop
 from player.core.engine_orders import Crossfade, PlayItem
 from player.core.settings.session import Entry, Playlist, Settings, TimerSetting, VolumeSettings
 from player.core.states import State
@@ -138,3 +138,14 @@ def test_playlists_are_read_again_when_the_memory_answers() -> None:
     nights = started()
     assert nights.tell(ExternalProblem("memory", "the state directory does not answer")).reads == []
     assert nights.tell(ExternalProblem("memory", None)).reads == ["rain", "sea"]
+
+
+def test_a_ban_that_was_made_meanwhile_does_not_replace_those_of_the_file() -> None:
+    """The ban of tonight may be written right behind the merge, alone: what follows has both again."""
+    nights = Remembering(SETTINGS, EVENING)
+    nights.command(Play("rain"))
+    nights.run_for(20.0)
+    nights.command(NeverAgain("a"))
+    assert [one.uri for one in nights.store.recall().documents.bans] == ["a"]
+    found(nights, Documents(bans=(RememberedTrack("b", "b", nights.now.wall),)))
+    assert {one.uri for one in nights.store.recall().documents.bans} == {"a", "b"}
