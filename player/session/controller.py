@@ -110,7 +110,7 @@ class Controller:
         self._playback = Playback(settings, rng, self._rotation, self._memory, self._findings, documents)
         self.louder = Louder(self._playback)
         self._tracks = TrackLister(self._findings, self._memory, self._rotation)
-        self._schedule = Schedule(settings, documents.switches)
+        self._schedule = Schedule(settings, documents.switches, is_new=recalled.is_empty)
         self._crash_resume = CrashResume(recalled, self._memory)
         self._write_policy = WritePolicy(documents, recalled.boot)
         self._night = NightLog(documents.night)

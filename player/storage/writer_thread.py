@@ -278,7 +278,8 @@ class WriterThread:
         )
         if not ours.switches.is_changed:
             made = dict.fromkeys((*theirs.switches.made, *ours.switches.made))
-            both = replace(both, switches=replace(theirs.switches, made=tuple(made)))
+            missed = dict.fromkeys((*theirs.switches.missed, *ours.switches.missed))
+            both = replace(both, switches=replace(theirs.switches, made=tuple(made), missed=tuple(missed)))
         for name in ("choices", "night"):  # values that have not changed since the start
             if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
                 both = replace(both, **{name: getattr(theirs, name)})

@@ -49,6 +49,7 @@ KEPT = Documents(
         times=(("night", MovedStart(time(23, 15), (time(22, 30), ((6, time(22, 0)),)))),),
         once=Entry("tonight", time(23, 0), leave_out=(Dates(AT.date(), AT.date()),), only_on=AT.date()),
         made=(("night", time(22, 30), date(2026, 1, 14)),),
+        missed=(("early", time(20, 0), date(2026, 1, 14)),),
     ),
     bans=(RememberedTrack(ODD, "rain", AT, "12-ab"), RememberedTrack("/music/b", "b", AT)),
     deaths=(CrashRecord("/music/c", 2, "9-ff"),),

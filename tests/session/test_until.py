@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, time
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from player.core.clock import elapsed_s
 from player.core.commands import Play, SetTimer
 from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerMode, TimerSetting
 from player.session.checks import NOT_SET
+from player.session.memory.records import Documents, RecalledMemory, read_texts, texts
 from player.session.sleep_timer import UNKNOWN_TIME_S, resolve
 from tests import effort
 from tests.nights.night_rig import Nights
@@ -97,6 +98,20 @@ def test_an_entry_until_a_time_of_day_counts_from_its_planned_start() -> None:
     late.run_for(5.0)
     (missed,) = late.events("start_missed")
     assert missed.news.data["reason"] == "its planned end has passed"
+
+
+def test_a_missed_start_is_told_once_and_not_at_the_first_start_of_all() -> None:
+    """A new installation had no night to miss; one that knows earlier nights tells it, and not at each restart."""
+    settings = replace(SETTINGS, schedule=(Entry("night", time(22, 0)),))
+    known, told = texts(Documents(nights=frozenset({date(2026, 1, 14)}))), []
+    for documents in ({}, known, known):
+        recalled = RecalledMemory(read_texts(documents)[0])
+        nights = Nights(settings, datetime(2026, 1, 15, 22, 40, tzinfo=BERLIN), recalled=recalled)
+        nights.run_for(15.0)
+        for batch in nights.written:
+            documents.update(batch.documents)
+        told.append([event.news.data["reason"] for event in nights.events("start_missed")])
+    assert told == [[], ["it is too late for it"], []]
 
 
 def test_while_the_clock_is_not_set_until_is_refused_and_a_default_is_45_minutes() -> None:

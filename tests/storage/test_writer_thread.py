@@ -214,11 +214,12 @@ def test_a_disk_that_hangs_at_the_start_is_not_waited_for_and_taken_in_later() -
 def test_a_start_that_was_made_while_the_disk_hung_does_not_undo_what_was_changed_before() -> None:
     """An entry that is switched off stays so."""
     start = HangingStart()
-    made = ("night", AT.time(), AT.date())
-    start.writer.write(Batch(texts(Documents(switches=Switches(made=(made,))), Documents())))
+    made, missed = ("night", AT.time(), AT.date()), ("evening", AT.time(), AT.date())
+    start.writer.write(Batch(texts(Documents(switches=Switches(made=(made,), missed=(missed,))), Documents())))
     start.answer()
     start.writer.close(PATIENCE_S)
-    switches = replace(KEPT.switches, made=(*KEPT.switches.made, made))
+    kept = KEPT.switches
+    switches = replace(kept, made=(*kept.made, made), missed=(*kept.missed, missed))
     assert start.found[0].switches == start.store.recall().documents.switches == switches
 
 

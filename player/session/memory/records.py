@@ -164,6 +164,7 @@ class Switches:
         once: a start that was planned by hand.
         made: the latest starts that were made.
         changed_at: time of the last change by command, if the clock was set.
+        missed: the latest starts that were told as missed.
     """
 
     is_enabled: bool = True
@@ -174,11 +175,12 @@ class Switches:
     made: tuple[Made, ...] = ()
     changed_at: datetime | None = None
     changes: tuple[tuple[str, EntryChange], ...] = ()
+    missed: tuple[Made, ...] = ()
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything was changed by command; a start that was made is not a change."""
-        return replace(self, made=()) != Switches()
+        """Whether anything was changed by command; a start that was made or missed is not a change."""
+        return replace(self, made=(), missed=()) != Switches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,11 @@ class RecalledMemory:
     boot: str = ""
     faults: tuple[str, ...] = ()
     has_crashed: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of earlier nights, as at the first start after the installation."""
+        return self.documents == Documents() and not self.heard
 
 
 def texts(documents: Documents, before: Documents | None = None) -> dict[str, str]:

@@ -11,9 +11,10 @@ was not made before, and lies within the time that the entry has been known and 
 wrong for a while thus leaves no trace: a start that seemed missed is still made when its time really comes.
 
 The owner of the planner saves what was made, and passes it in again after a restart: a person who stopped a start
-by hand does not want it a second time because the daemon crashed. So is the moment of the last change by hand: an entry
-that was moved or switched on begins to count at that moment, before and after a restart. Limits: the latest 1000 starts
-are remembered, 50 of them across restarts, which is more than a day can bring.
+by hand does not want it a second time because the daemon crashed. So are the starts that were told as missed, which
+are news only once, and the moment of the last change by hand: an entry that was moved or switched on begins to count
+at that moment, before and after a restart. Limits: the latest 1000 starts are remembered, 50 of them across restarts,
+which is more than a day can bring.
 """
 
 from __future__ import annotations
@@ -139,38 +140,81 @@ def next_start(entries: Sequence[Entry], after: datetime) -> tuple[Entry, dateti
     return None
 
 
+class _Memory:
+    """The latest starts to which something happened; the oldest is dropped when it is full."""
+
+    def __init__(self, keys: Iterable[Made]) -> None:
+        self._keys = dict.fromkeys(keys)
+        self._latest: tuple[Made, ...] | None = None
+
+    def __contains__(self, key: Made) -> bool:
+        return key in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def latest(self) -> tuple[Made, ...]:
+        """Those to be saved; the same object until there is another one."""
+        if self._latest is None:
+            self._latest = tuple(self._keys)[-WRITTEN:]
+        return self._latest
+
+    def add(self, key: Made) -> bool:
+        """Remember a start; returns whether it is new."""
+        if key in self._keys:
+            return False
+        self._keys[key] = None
+        self._latest = None
+        if len(self._keys) > KEPT:
+            del self._keys[next(iter(self._keys))]
+        return True
+
+
 class Planner:
     """Decides at each turn which entry starts now, and remembers what it has decided.
 
     Args:
         made: starts that were made before a restart.
         changed_at: when the schedule was last changed by hand before it; earlier starts are not caught up with.
+        missed: starts that were told as missed before it.
+        is_new: nothing is known of an earlier daemon, so it is not told that this one missed what was due before it.
     """
 
-    def __init__(self, made: Iterable[Made] = (), changed_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        made: Iterable[Made] = (),
+        changed_at: datetime | None = None,
+        missed: Iterable[Made] = (),
+        *,
+        is_new: bool = False,
+    ) -> None:
         self._changed_at = changed_at
+        self._is_new = is_new
         self._known_since_s: dict[_Plan, float] = {}
         self._on_since_s: float | None = None
-        self._has_looked = False
-        self._made: dict[Made, None] = dict.fromkeys(made)
-        self._latest: tuple[Made, ...] | None = None
-        self._reported: dict[Made, None] = {}
+        self._first_look_s: float | None = None
+        self._made = _Memory(made)
+        self._missed = _Memory(missed)
         self._entries: Sequence[Entry] = ()
         self._around: tuple[date, tzinfo] | None = None
         self._starts: list[_Start] = []
 
-    def recall(self, made: Iterable[Made], changed_at: datetime | None) -> None:
+    def recall(self, made: Iterable[Made], changed_at: datetime | None, missed: Iterable[Made]) -> None:
         """Take what would have been known at the start, had it been readable."""
-        self._made = dict.fromkeys((*made, *self._made))
-        self._latest = None
+        self._made = _Memory((*made, *self._made.latest))
+        self._missed = _Memory((*missed, *self._missed.latest))
         self._changed_at = self._changed_at or changed_at
 
     @property
     def made(self) -> tuple[Made, ...]:
         """The latest starts that were made, to be saved."""
-        if self._latest is None:
-            self._latest = tuple(self._made)[-WRITTEN:]
-        return self._latest
+        return self._made.latest
+
+    @property
+    def missed(self) -> tuple[Made, ...]:
+        """The latest starts that were told as missed, to be saved."""
+        return self._missed.latest
 
     def due(
         self, entries: Sequence[Entry], now: Now, catch_up_s: float, *, is_enabled: bool
@@ -190,13 +234,12 @@ class Planner:
         recent = [(start, age_s) for start, age_s in passed if age_s < catch_up_s]
         told: list[Due | Missed] = []
         for start, age_s in passed:
-            if age_s >= catch_up_s and _is_new(self._reported, start.key):
+            if age_s >= catch_up_s and self._missed.add(start.key) and not self._is_before_all(age_s, now.boot_s):
                 told.append(Missed(start.entry, start.moment.astimezone(zone), TOO_LATE))
         if recent:
-            self._latest = None
             winner, late_s = max(recent, key=lambda pair: pair[0].moment)
             for start, _ in recent:
-                if _is_new(self._made, start.key) and start is not winner:
+                if self._made.add(start.key) and start is not winner:
                     reason = f"{winner.entry.name} at {winner.at:%H:%M} replaces it"
                     told.append(Missed(start.entry, start.moment.astimezone(zone), reason))
             told.append(Due(winner.entry, winner.moment.astimezone(zone), late_s))
@@ -204,7 +247,7 @@ class Planner:
 
     def _notice(self, entries: Sequence[Entry], boot_s: float, history_s: float, *, is_enabled: bool) -> None:
         """Note since when each entry is known and the schedule is on; at the first look that is before the start."""
-        since_s = boot_s if self._has_looked else boot_s - history_s
+        since_s = boot_s if self._first_look_s is not None else boot_s - history_s
         if entries != self._entries:
             plans = [_plan(entry) for entry in entries]
             self._known_since_s = {plan: self._known_since_s.get(plan, since_s) for plan in plans}
@@ -214,7 +257,13 @@ class Planner:
             self._on_since_s = None
         elif self._on_since_s is None:
             self._on_since_s = since_s
-        self._has_looked = True
+        if self._first_look_s is None:
+            self._first_look_s = boot_s
+
+    def _is_before_all(self, age_s: float, boot_s: float) -> bool:
+        """Whether no daemon was there yet when a start was due."""
+        assert self._first_look_s is not None
+        return self._is_new and age_s > boot_s - self._first_look_s
 
     def _passed(self, now: Now, on_since_s: float) -> list[tuple[_Start, float]]:
         """The starts whose moment has passed and which were not made, with their age, oldest first."""
@@ -250,13 +299,3 @@ class Planner:
 def _plan(entry: Entry) -> _Plan:
     """What an entry plans; an entry with another plan counts as new."""
     return entry.name, entry.at, entry.days, entry.own_times, entry.leave_out, entry.only_on
-
-
-def _is_new(memory: dict[Made, None], key: Made) -> bool:
-    """Whether a key is new; it is added to the memory, which drops its oldest key when it is full."""
-    if key in memory:
-        return False
-    memory[key] = None
-    if len(memory) > KEPT:
-        del memory[next(iter(memory))]
-    return True

@@ -78,15 +78,16 @@ class Schedule:
     Args:
         settings: the entries.
         switches: the changes that were saved before a restart.
+        is_new: nothing is known of an earlier daemon.
 
     Attributes:
         switches: the changes by command; replaced only here.
     """
 
-    def __init__(self, settings: Settings, switches: Switches) -> None:
+    def __init__(self, settings: Settings, switches: Switches, *, is_new: bool = False) -> None:
         self.switches = switches
         self._settings = settings
-        self._planner = Planner(switches.made, switches.changed_at)
+        self._planner = Planner(switches.made, switches.changed_at, switches.missed, is_new=is_new)
         self._preview = Preview()
         self._rest_notice = RestNightNotice()
 
@@ -106,9 +107,9 @@ class Schedule:
 
     def recall(self, switches: Switches) -> None:
         """Take saved changes that became readable late, unless something was changed since, and the starts made."""
-        self._planner.recall(switches.made, switches.changed_at)
+        self._planner.recall(switches.made, switches.changed_at, switches.missed)
         newest = self.switches if self.switches.is_changed else switches
-        self.switches = replace(newest, made=self._planner.made)
+        self.switches = replace(newest, made=self._planner.made, missed=self._planner.missed)
 
     def change_settings(self, settings: Settings) -> None:
         """Take other entries; new ones count from now on."""
@@ -132,8 +133,9 @@ class Schedule:
             yield due if left_out is None else Missed(due.entry, due.planned, left_out)
             if due.entry.name == ONCE:
                 self.switches = replace(self.switches, once=None)
-        if self.switches.made is not self._planner.made:
-            self.switches = replace(self.switches, made=self._planner.made)
+        made, missed = self._planner.made, self._planner.missed
+        if self.switches.made is not made or self.switches.missed is not missed:
+            self.switches = replace(self.switches, made=made, missed=missed)
 
     def _left_out(self, due: Due) -> str | None:
         return why_not(due.entry, due.planned, self.switches.skipped, self._settings)

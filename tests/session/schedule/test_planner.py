@@ -79,6 +79,35 @@ def test_what_is_older_than_the_catch_up_is_missed_and_told_once() -> None:
     assert wakes.after(1) == ()
 
 
+def test_what_was_told_as_missed_is_not_told_again_after_a_restart() -> None:
+    """Three restarts in the three hours after a missed start tell it once."""
+    first = Wakes(at("2026-01-15T22:20:00+01:00", 30))
+    assert len(first.first) == 1
+    for wall in ("22:25:00", "23:30:00", "00:59:00"):
+        day = "2026-01-16" if wall < "12" else "2026-01-15"
+        again = Planner(missed=first.planner.missed)
+        assert again.due(NIGHT, at(f"{day}T{wall}+01:00", 30), CATCH_UP_S, is_enabled=True) == ()
+
+
+def test_what_was_told_as_missed_is_made_when_its_time_really_comes() -> None:
+    """A clock that was wrong before the restart costs no night."""
+    planner = Planner(missed=Wakes(at("2026-01-15T22:20:00+01:00", 30)).planner.missed)
+    (due,) = planner.due(NIGHT, at("2026-01-15T22:00:00+01:00", 60), CATCH_UP_S, is_enabled=True)
+    assert isinstance(due, Due)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_the_first_daemon_of_all_has_missed_nothing_before_its_start(*, is_trusted: bool) -> None:
+    """Also where its clock is set later, and after a restart; what it does miss is told, and what is due is made."""
+    planner, entries = Planner(is_new=True), (*NIGHT, entry("23:00", "late"), entry("23:50", "last"))
+    first = at("2026-01-15T22:40:00+01:00", 30, is_trusted=is_trusted)
+    assert planner.due(entries, first, 1200.0, is_enabled=True) == ()
+    missed, due = planner.due(entries, at("2026-01-15T23:55:00+01:00", 30 + 75 * 60), 1200.0, is_enabled=True)
+    assert (missed.entry.name, due.entry.name, type(due)) == ("late", "last", Due)
+    again = Planner(planner.made, None, planner.missed)
+    assert again.due(entries, at("2026-01-16T00:10:00+01:00", 30), 1200.0, is_enabled=True) == ()
+
+
 def test_a_start_from_long_before_the_daemon_is_history() -> None:
     """A daemon that comes up three hours after a start says nothing of it: it may well have been made."""
     hours = HISTORY_S / 3600
