@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import measure_first, open_store
-from player.cli.paths import HOME, RUNNING, add_config, chosen_config, own_home
+from player.cli.paths import HOME, RUNNING, add_config, check_paths, chosen_config, own_home
 from player.cli.private_broker import PrivateBroker
 from player.cli.terminal import LiveLine, Progress
 from player.core.errors import LullError, SinkError, StoreError
@@ -176,9 +176,7 @@ def _config(args: argparse.Namespace, home: Path) -> Config:
         config = load(args.config, calibration_in, args.device)
         # without its path, because a reload would restore the broker and the device that were replaced here
         return replace(config, settings=with_library(config.settings)[0], path=None)
-    for path in args.paths:
-        if has_file(path) and not Path(path).expanduser().exists():
-            raise LullError(f"{path} does not exist")
+    check_paths(args.paths)
     playlists = (Playlist("mine", tuple(args.paths), Order.ROTATE),) if args.paths else _first_playlists(home)
     settings = Settings(device=TRIAL, playlists=playlists, volume=FIRST_VOLUME, fades=FIRST_FADES)
     return Config(settings=settings, audio=AudioSettings(), mqtt=MqttSettings(), state_dir=home)

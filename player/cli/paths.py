@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from player.core.errors import LullError
+from player.core.events import has_file
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
@@ -22,6 +24,13 @@ def add_config(parser: argparse.ArgumentParser, about: str) -> None:
     """Add ``--config`` and the speaker of a config that has several."""
     parser.add_argument("--config", type=Path, metavar="FILE", help=about)
     parser.add_argument("--device", metavar="NAME", help="which speaker, where the config has several")
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raise LullError that names the first file or folder of a command line that is not there."""
+    for path in paths:
+        if has_file(path) and not os.path.exists(os.path.expanduser(path)):
+            raise LullError(f"{path} does not exist")
 
 
 def chosen_config(named: Path | None) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.measure_first import MeasuredLibrary
-from player.cli.paths import CONFIG_ORDER, add_config, chosen_config
+from player.cli.paths import CONFIG_ORDER, add_config, check_paths, chosen_config
 from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
@@ -144,13 +144,15 @@ def _check_files(args: argparse.Namespace) -> None:
 
 def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
+    check_paths(args.paths)
     settings, state_dir = _settings(args)
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
         raise LullError(f"--volume {args.volume} is out of range; use 0 to {settings.volume.max} (volume: max)")
     entry = _entry(settings, args.entry)
     begins = None if entry is None else _next_start(entry)
     if args.paths:
-        settings = replace(settings, playlists=(_path_playlist(args.paths),), default_playlist=None, schedule=())
+        playlist = _path_playlist(args.paths)
+        settings = replace(settings, playlists=(playlist,), default_playlist=None, schedule=())
         start = Play(DEMO, args.volume, TIMER_OFF if args.duration is None else TimerSetting.clock(args.duration))
     elif entry is not None and entry.is_morning:
         timer = entry.timer if args.duration is None else TimerSetting.clock(args.duration)
@@ -254,7 +256,14 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
 
 
 def _path_playlist(paths: list[str]) -> Playlist:
-    return Playlist(DEMO, tuple(paths), Order.ONCE)
+    """The paths as a playlist. Raises LullError where nothing in them can be played."""
+    from player.library.files import FileLibrary
+
+    playlist = Playlist(DEMO, tuple(paths), Order.ONCE)
+    found = FileLibrary().read(playlist)
+    if not found.tracks:
+        raise LullError("nothing to rehearse: " + "; ".join(found.warnings[:REASONS_SHOWN]))
+    return playlist
 
 
 @dataclass(slots=True)

@@ -118,7 +118,6 @@ def test_somebody_s_music_is_not_written_over(folder: Path, tmp_path: Path, caps
         (["--config", "{config}", "--entry", "nigthly"], "did you mean 'nightly'"),
         (["--config", "{config}", "--playlist", "tons"], "did you mean 'tones'"),
         (["--config", "{config}", "--playlist", "favourites"], "no track is liked yet"),
-        (["{missing}"], "missing.mp3"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_said(
@@ -127,11 +126,30 @@ def test_what_cannot_be_rehearsed_is_said(
     """Exit 1 with a reason that names the offender."""
     config = tmp_path / "lull.yaml"
     config.write_text(CONFIG % folder)
-    named = [word.format(config=config, missing=tmp_path / "missing.mp3") for word in words]
-    options = [word for word in named if not word.endswith(".mp3")]
-    paths = [word for word in named if word.endswith(".mp3")]
-    assert main(["rehearse", *options, str(tmp_path / "out.wav"), *paths]) == 1
+    options = [word.format(config=config) for word in words]
+    assert main(["rehearse", *options, str(tmp_path / "out.wav")]) == 1
     assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["missing.mp3"], "/missing.mp3 does not exist"),
+        (["{folder}/one.mp3", "missing"], "/missing does not exist"),
+        (["empty"], "nothing to rehearse: {tmp}/empty has no audio in it"),
+    ],
+)
+def test_what_is_not_there_is_said_at_once(
+    names: list[str], reason: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is rendered or written for it."""
+    (tmp_path / "empty").mkdir()
+    paths = [str(tmp_path / name.format(folder=folder)) for name in names]
+    assert main(["rehearse", str(tmp_path / "out.wav"), *paths]) == 1
+    said = capsys.readouterr().err
+    assert reason.format(tmp=tmp_path) in said
+    assert "rendered" not in said
+    assert not (tmp_path / "out.wav").exists()
 
 
 def test_what_is_liked_can_be_rehearsed(folder: Path, tmp_path: Path) -> None:
