@@ -6,6 +6,7 @@ process does not wait for it. What several checks need (config, unit, memory) is
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shlex
 import threading
@@ -30,7 +31,7 @@ from player.cli.doctor.probes.host import how_installed, read_cards, read_machin
 from player.cli.doctor.probes.service import ask_service, read_journal
 from player.cli.paths import DEFAULT_CONFIG, config_file, own_home
 from player.cli.private_broker import mosquitto
-from player.config import Config, salvage
+from player.config import Config, ConfigError, load_whereabouts, salvage
 from player.core.clock import Clock, SystemClock
 from player.core.errors import StoreError
 from player.core.settings.audio import AudioSettings, OutputKind
@@ -131,7 +132,7 @@ def _without_config() -> Config:
 
 
 def _admit(config: Config, faults: tuple[str, ...], path: Path, *, is_there: bool) -> Setup:
-    service = _service_of(config.speaker)
+    service = _service_of(_speakers(config, path))
     is_loaded = service is not None and service.is_loaded
     account = account_of(service.user, service.groups) if service is not None and is_loaded else account_of(None)
     active_pid = service.pid if service is not None and service.active == "active" else 0
@@ -140,12 +141,28 @@ def _admit(config: Config, faults: tuple[str, ...], path: Path, *, is_there: boo
     return Setup(path, is_there, config, faults, service, account, pid, recalled, ended, fault)
 
 
-def _service_of(speaker: str | None) -> Service | None:
-    """The service that plays this speaker: one of its own where that runs or is enabled, otherwise the plain one."""
-    own = None if speaker is None else ask_service(f"lull@{speaker}", FIRST_S)
-    if own is not None and (own.is_enabled or own.active != "inactive"):
-        return own
-    return ask_service("lull", FIRST_S)
+def _speakers(config: Config, path: Path) -> tuple[str, ...]:
+    """The speaker that is examined; all of the file where none of several is chosen."""
+    if config.speaker is not None:
+        return (config.speaker,)
+    with contextlib.suppress(ConfigError):
+        return load_whereabouts(path).speakers
+    return ()
+
+
+def _service_of(speakers: Iterable[str]) -> Service | None:
+    """The service of a speaker: one of its own where that runs or is enabled, otherwise the plain one.
+
+    Of several, where no speaker is chosen, the first that does not run is shown, if there is one.
+    """
+    own: list[Service] = []
+    for speaker in speakers:
+        one = ask_service(f"lull@{speaker}", FIRST_S)
+        if one is None:
+            break  # systemd does not answer, and each question takes time
+        if one.is_enabled or one.active != "inactive":
+            own.append(one)
+    return min(own, key=lambda one: one.active == "active", default=None) or ask_service("lull", FIRST_S)
 
 
 def _remembered(state_dir: Path) -> tuple[RecalledMemory, tuple[EndedSession, ...], str | None]:

@@ -153,6 +153,41 @@ def test_one_of_several_speakers_has_a_service_of_its_own_or_the_plain_one(
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [
+        ({"lull@left": "failed", "lull@right": "active"}, "lull@left"),
+        ({"lull@left": "active", "lull@right": "failed"}, "lull@right"),
+        ({"lull": "failed"}, "lull"),
+        ({}, None),
+    ],
+)
+def test_where_none_of_several_speakers_is_chosen_the_plain_service_is_not_advised_beside_theirs(
+    active: dict[str, str],
+    expected: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one that does not run is started again. Where systemd does not answer, it is not asked for each of them."""
+    asked = []
+
+    def ask(unit: str, _limit_s: float) -> Service | None:
+        asked.append(unit)
+        return Service(is_loaded=True, unit=unit, active=active.get(unit, "inactive")) if active else None
+
+    monkeypatch.setattr(doctoring, "ask_service", ask)
+    path = tmp_path / "lull.yaml"
+    path.write_text("state_dir: state\nspeakers: {left: {}, right: {}}\n")
+    lull("doctor", "--json", "--config", str(path))
+    mends = [found["mend"] for found in json.loads(capsys.readouterr().out)["findings"] if found["check"] == "service"]
+    if expected is None:
+        assert asked == ["lull@left", "lull"]
+    else:
+        assert any(f"sudo systemctl enable --now {expected};" in (mend or "") for mend in mends)
+
+
+@pytest.mark.usefixtures("quiet")
 def test_json_is_as_its_schema_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object that the shipped schema allows."""
     assert lull("doctor", "--json", "--config", str(config(tmp_path))) == 0
