@@ -228,7 +228,8 @@ def test_without_matplotlib_the_command_that_installs_it_is_said(tmp_path: Path)
     script = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from player.cli.main import main\n"
-        f"sys.exit(main(['rehearse', '--picture', {str(tmp_path / 'a.png')!r}, {str(tmp_path / 'a.wav')!r}, 'x.wav']))"
+        f"words = ['rehearse', '--picture', {str(tmp_path / 'a.png')!r}, {str(tmp_path / 'a.wav')!r}, 'noise:rain']\n"
+        "sys.exit(main(words))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
