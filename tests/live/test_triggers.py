@@ -30,7 +30,7 @@ TRIGGERS = """\
   - {name: single, topic: zigbee2mqtt/bedside button, path: action, equals: single, do: toggle}
   - {name: double, topic: zigbee2mqtt/bedside button, path: action, equals: double, do: extend, with: {minutes: 15}}
   - {name: hold, topic: zigbee2mqtt/bedside button, path: action, one_of: [hold, long], do: stop}
-  - {name: empty bed, topic: zigbee2mqtt/bed sensor, path: occupancy, equals: false, for: 0.5s, do: stop}
+  - {name: empty bed, topic: zigbee2mqtt/bed sensor, path: occupancy, equals: false, for: 3s, do: stop}
 """
 CONFIG = """\
 device: bedroom
@@ -138,18 +138,20 @@ def test_a_retained_press_is_never_obeyed_and_a_broker_may_restart(
 
 
 def test_an_empty_bed_ends_the_night_and_somebody_in_it_does_not(start: Start, listener: Listener) -> None:
-    """The condition has to hold; a message of somebody there ends the count."""
+    """The condition has to hold; a message of somebody there ends the count, so the next one counts from its beginning.
+
+    A busy machine makes everything later, so only the earliest time is sure.
+    """
     start()
     press(listener, "single")
     listener.wait_state("sound", lambda fields: fields["state"] == "playing")
     listener.publish(SENSOR, '{"occupancy":false}')
     listener.publish(SENSOR, '{"occupancy":true}')
-    time.sleep(0.8)
-    assert not [heard for heard in listener.heard if b"session_ended" in heard.payload]
+    time.sleep(1.5)
     sent_s = time.clock_gettime(time.CLOCK_BOOTTIME)  # before: the broker's answer to a message may be late
     listener.publish(SENSOR, '{"occupancy":false}')
     ended = listener.wait_event("session_ended")
-    assert 0.45 + 0.5 <= ended.at_s - sent_s < 4.0
+    assert ended.at_s - sent_s >= 3.0 + 0.45
     assert ended.fields["reason"] == "stop"
 
 
