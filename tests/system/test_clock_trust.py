@@ -173,11 +173,11 @@ def said(timedated: Timedated, within_s: float = 20.0) -> bool:
 @pytest.mark.slow
 def test_where_the_kernel_may_not_be_asked_timedated_is(machine: Machine) -> None:
     """A yes is enough; the question is never waited for."""
-    timedated = Timedated(machine.clock, ("sh", "-c", "sleep 1.5; echo b true"))
+    timedated = Timedated(machine.clock, ("sh", "-c", "sleep 3; echo b true"))
     time_sync = ClockTrust(machine.witnesses, mute, machine.clock, timedated)
     began_s = time.monotonic()
     assert not time_sync.is_trusted()
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < 3.0
     assert said(timedated)
 
 

@@ -134,9 +134,12 @@ def test_an_address_that_is_none_is_no_fault(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_full_socket_does_not_block_the_daemon(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manager that does not read: what had room arrives, the rest is dropped, and other threads run meanwhile."""
-    monkeypatch.setattr(systemd, "_PATIENCE_S", 0.01)
-    notifier, told = SystemdNotifier(), queued_datagrams() + 10
+    """A manager that does not read: what had room arrives, the rest is dropped, and other threads run meanwhile.
+
+    A second is long enough for ten turns of this thread on a busy machine.
+    """
+    monkeypatch.setattr(systemd, "_PATIENCE_S", 0.5)
+    notifier, told = SystemdNotifier(), queued_datagrams() + 2
     counted, done = 0, threading.Event()
 
     def feed() -> None:
