@@ -31,9 +31,9 @@ from player.cli.doctor.probes.host import how_installed, read_cards, read_machin
 from player.cli.doctor.probes.service import ask_service, read_journal
 from player.cli.paths import DEFAULT_CONFIG, config_file, own_home
 from player.cli.private_broker import mosquitto
-from player.config import Config, ConfigError, load_whereabouts, salvage
+from player.config import Config, load_whereabouts, salvage
 from player.core.clock import Clock, SystemClock
-from player.core.errors import StoreError
+from player.core.errors import ConfigError, StoreError
 from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.core.settings.session import Playlist, Settings
