@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from player.audio.dsp.gain_planner import RARE_PEAK_DB
 from player.audio.dsp.habit import HALF, HALVES, habit_of_stretches
 from player.audio.dsp.leveller import STRANGER_DB
 from player.audio.dsp.loudness_windows import Levels
@@ -24,6 +25,8 @@ TOLD_DB: Final = 1.0
 """A smaller reduction is not heard, and not reported."""
 APART_S: Final = 1.0
 """A reduction this soon after another one belongs to it."""
+_PEAK: Final = round(0.05 / BAND_S)
+"""A few dB for at most so many hops are a rare peak, which is lowered for the level of the track, and not reported."""
 _BOX: Final = round(0.05 / BAND_S)
 _TINY: Final = 1e-14
 
@@ -89,8 +92,11 @@ def lowered_stretches(plan: bytes, streams: Sequence[str] = ()) -> tuple[Lowered
     """
     lowered_db = PlannedGain(plan).lowered_db
     hops = np.flatnonzero(lowered_db >= TOLD_DB)
-    if not len(hops):
+    runs = np.split(hops, np.flatnonzero(np.diff(hops) > 1) + 1)
+    told = [run for run in runs if len(run) > _PEAK or lowered_db[run].max(initial=0.0) > RARE_PEAK_DB]
+    if not told:
         return ()
+    hops = np.concatenate(told)
     parts = np.split(hops, np.flatnonzero(np.diff(hops) > APART_S / BAND_S) + 1)
     names = streams if len(streams) == len(parts) else [None] * len(parts)
     return tuple(

@@ -36,9 +36,13 @@ def test_stretches_within_a_second_are_one(gap: int, count: int) -> None:
     assert found[-1].lowered_db == 20.0
 
 
-@pytest.mark.parametrize("nothing", [b"", plan(h1000_80=0.5), b"damaged"])
+@pytest.mark.parametrize(
+    "nothing",
+    [b"", plan(h1000_80=0.5), b"damaged", plan(h1000_3=3.0, h1040_4=2.0)],
+    ids=["empty", "soft", "bad", "peaks"],
+)
 def test_what_is_not_lowered_is_not_told(nothing: bytes) -> None:
-    """An empty plan, half a decibel, and a plan that cannot be read and so lowers nothing."""
+    """An empty plan, half a decibel, a plan that cannot be read and so lowers nothing, and two peaks for the level."""
     assert lowered_stretches(nothing) == ()
 
 
