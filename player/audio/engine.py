@@ -89,7 +89,7 @@ class Engine:
         self._clock = clock
         self._outlet = AudioOutput(sink, clock, report)
         self._report = report
-        self._target_lufs = settings.target_lufs
+        self._target_lufs = self._asked_target_lufs = settings.target_lufs
         self._chain = Chain(settings.ceiling_dbtp, settings.target_lufs, settings.make_power_meter, kernel())
         self._layers = Layers(decoder, report, settings.crossfade_s, is_offline=settings.is_offline)
         self._tap = settings.tap
@@ -191,14 +191,21 @@ class Engine:
         is_held_open = self._idle_frames < to_frames(self._hold_s)
         return self.is_idle and self._outlet.is_open and not is_held_open and not self._orders.has_order
 
+    def _follow_target(self) -> None:
+        """Take a lower target only where nothing plays: by it, what was planned for a higher one would be too loud."""
+        if self.is_idle or self._asked_target_lufs > self._target_lufs:
+            self._target_lufs = self._asked_target_lufs
+
     def _obey(self, order: EngineOrder | _UseSink) -> None:
         self._idle_frames = 0
+        self._follow_target()
         match order:
             case RampTo(target_db, over_s, then, layer=None):
                 self._chain.ramp.to(target_db, over_s)
                 self._then, self._last_end = then, Then.NOTHING
             case Retune(crossfade_s, ceiling_dbtp, target_lufs):
-                self._target_lufs = target_lufs
+                self._asked_target_lufs = target_lufs
+                self._follow_target()
                 self._layers.set_crossfade(crossfade_s)
                 self._chain.limiter.set_ceiling(ceiling_dbtp)
             case SetGuard(is_strict):

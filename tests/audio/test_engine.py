@@ -503,16 +503,16 @@ def test_a_track_that_was_damaged_says_so_at_its_end() -> None:
 
 
 def test_orders_change_the_guard_and_the_targets_at_once() -> None:
-    """Strictness and programme target reach the stages with the next block."""
+    """Strictness and a higher programme target reach the stages with the next block."""
     rig = Rig({"a": constant()})
     rig.start("a")
     chain = rig.engine._chain
     assert not chain.guard.is_strict
     rig.engine.order(SetGuard(is_strict=True))
-    rig.engine.order(Retune(crossfade_s=5.0, ceiling_dbtp=-6.0, target_lufs=-30.0))
+    rig.engine.order(Retune(crossfade_s=5.0, ceiling_dbtp=-6.0, target_lufs=-20.0))
     rig.run(0.1)
     assert chain.guard.is_strict
-    assert chain._output_meter.target_lufs == -30.0
+    assert chain._output_meter.target_lufs == -20.0
     rig.engine.order(SetGuard(is_strict=False))
     rig.run(0.1)
     assert not chain.guard.is_strict

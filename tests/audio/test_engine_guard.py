@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.core.engine_orders import Item, PlayItem, RampTo, Then
+from player.core.engine_orders import Item, PlayItem, RampTo, Retune, Then
 from player.core.events import ClauseBroken, GuardReported, RampArrived
 from player.core.units import SILENCE_DB
 from tests import effort
@@ -136,3 +136,23 @@ def test_a_fade_in_of_steady_noise_is_no_surprise(fade_in_s: float) -> None:
     assert not rig.reported(GuardReported)
     assert not rig.reported(ClauseBroken)
     assert loudness(rig.heard(8.0)).integrated_lufs == pytest.approx(TARGET - 10.0, abs=0.3)
+
+
+def test_a_lower_target_does_not_mute_what_was_planned_for_the_higher_one() -> None:
+    """A reload in the middle of a track: it goes on as it is, and the new limits hold from the next silence on."""
+    rig = Rig({"a": script(at_lufs(pink(90.0), TARGET))})
+    rig.play("a", plan=AS_IT_IS)
+    rig.engine.order(RampTo(0.0, 30.0))
+    rig.run(35.0)
+    before = loudness(rig.heard(4.0)).integrated_lufs
+    rig.engine.order(Retune(crossfade_s=5.0, ceiling_dbtp=-1.0, target_lufs=TARGET - 17.0))
+    rig.run(10.0)
+    assert not rig.reported(ClauseBroken)
+    assert not rig.reported(GuardReported)
+    assert loudness(rig.heard(4.0)).integrated_lufs == pytest.approx(before, abs=0.3)
+    rig.engine.order(RampTo(SILENCE_DB, 1.0, Then.STOP))
+    rig.run(1.5)
+    assert rig.engine._chain._output_meter.target_lufs == TARGET
+    rig.play("a", plan=AS_IT_IS)
+    rig.run(0.1)
+    assert rig.engine._chain._output_meter.target_lufs == TARGET - 17.0
