@@ -19,7 +19,7 @@ which is more than a day can bring.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, TypeAlias
@@ -42,6 +42,8 @@ TOO_LATE: Final = "it is too late for it"
 
 Made: TypeAlias = tuple[str, time, date]
 """The identity of a start, which is made at most once: an entry's name, its local time, and the local date."""
+WhyNot: TypeAlias = Callable[[Entry, datetime], str | None]
+"""Why an entry does not start at a local time; None where it does."""
 _Plan: TypeAlias = tuple[object, ...]
 
 
@@ -217,11 +219,18 @@ class Planner:
         return self._missed.latest
 
     def due(
-        self, entries: Sequence[Entry], now: Now, catch_up_s: float, *, is_enabled: bool
+        self,
+        entries: Sequence[Entry],
+        now: Now,
+        catch_up_s: float,
+        *,
+        is_enabled: bool,
+        why_not: WhyNot = lambda *_: None,
     ) -> tuple[Due | Missed, ...]:
         """The missed starts, and last the one that starts now: at most one `Due`.
 
-        Of several that are due the one planned last wins; the others count as made and are told as missed. A start
+        Of several that are due the one planned last wins; the others count as made and are told as missed. One that
+        ``why_not`` leaves out is told with that reason and replaces none: a skipped night costs no morning. A start
         missed by less than ``catch_up_s`` is due, an older one missed, and told once. An entry that is new, or has a
         new time or new days, begins to count now; so do all when the schedule is switched on. While the wall clock is
         not trusted nothing is due; what passed meanwhile is caught up with when it is.
@@ -237,12 +246,15 @@ class Planner:
             if age_s >= catch_up_s and self._missed.add(start.key) and not self._is_before_all(age_s, now.boot_s):
                 told.append(Missed(start.entry, start.moment.astimezone(zone), TOO_LATE))
         if recent:
-            winner, late_s = max(recent, key=lambda pair: pair[0].moment)
+            left_out = {start.key: why_not(start.entry, start.moment.astimezone(zone)) for start, _ in recent}
+            able = [pair for pair in recent if left_out[pair[0].key] is None]
+            winner, late_s = max(able, key=lambda pair: pair[0].moment, default=(None, 0.0))
+            replaced = "" if winner is None else f"{winner.entry.name} at {winner.at:%H:%M} replaces it"
             for start, _ in recent:
                 if self._made.add(start.key) and start is not winner:
-                    reason = f"{winner.entry.name} at {winner.at:%H:%M} replaces it"
-                    told.append(Missed(start.entry, start.moment.astimezone(zone), reason))
-            told.append(Due(winner.entry, winner.moment.astimezone(zone), late_s))
+                    told.append(Missed(start.entry, start.moment.astimezone(zone), left_out[start.key] or replaced))
+            if winner is not None:
+                told.append(Due(winner.entry, winner.moment.astimezone(zone), late_s))
         return tuple(told)
 
     def _notice(self, entries: Sequence[Entry], boot_s: float, history_s: float, *, is_enabled: bool) -> None:

@@ -127,18 +127,17 @@ class Schedule:
         self._forget_the_past(now)
         entries = self._entries
         is_enabled = self.is_enabled or bool(entries)
-        found = self._planner.due(entries, now, self._settings.catch_up_s, is_enabled=is_enabled)
-        for due in found:
-            left_out = None if isinstance(due, Missed) else self._left_out(due)
-            yield due if left_out is None else Missed(due.entry, due.planned, left_out)
+        catch_up_s = self._settings.catch_up_s
+        for due in self._planner.due(entries, now, catch_up_s, is_enabled=is_enabled, why_not=self._why_not):
+            yield due
             if due.entry.name == ONCE:
                 self.switches = replace(self.switches, once=None)
         made, missed = self._planner.made, self._planner.missed
         if self.switches.made is not made or self.switches.missed is not missed:
             self.switches = replace(self.switches, made=made, missed=missed)
 
-    def _left_out(self, due: Due) -> str | None:
-        return why_not(due.entry, due.planned, self.switches.skipped, self._settings)
+    def _why_not(self, entry: Entry, planned: datetime) -> str | None:
+        return why_not(entry, planned, self.switches.skipped, self._settings)
 
     def playlist_of(self, due: Due) -> str | None:
         """The playlist of an entry, another one in a rest night."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -323,3 +324,20 @@ def test_two_entries_of_one_name_both_start() -> None:
     """Entries are told apart by name and time, so a name that is used twice loses none."""
     wakes = Wakes(at("2026-01-15T21:00:00+01:00", 50_000), (entry("22:00"), entry("23:00")))
     assert [len(wakes.after(60)) for _ in range(3)] == [1, 1, 0]
+
+
+def test_an_entry_that_is_left_out_replaces_none() -> None:
+    """A skipped night and a morning at one minute, or both caught up with: the morning starts, whichever is first."""
+    night, morning = replace(NIGHT[0], name="night"), replace(NIGHT[0], name="morning")
+    for entries in ((night, morning), (morning, night), (replace(night, at=time(22, 5)), morning)):
+        planner = Planner()
+        for minute, boot_s in (("21:50", 50_000), ("22:06", 50_960)):
+            now = at(f"2026-01-15T{minute}:00+01:00", boot_s)
+            found = planner.due(
+                entries, now, CATCH_UP_S, is_enabled=True,
+                why_not=lambda entry, _planned: "this night is skipped" if entry.name == "night" else None,
+            )  # fmt: skip
+        missed, due = found
+        assert isinstance(missed, Missed)
+        assert isinstance(due, Due)
+        assert (missed.entry.name, missed.reason, due.entry.name) == ("night", "this night is skipped", "morning")
