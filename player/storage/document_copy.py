@@ -48,15 +48,27 @@ def read_copy(folder: Path) -> dict[str, str]:
 def set_aside(folder: Path) -> str | None:
     """Keep a copy that cannot be read as ``memory.json.damaged``; returns what is lost, None where there is none."""
     path = folder / FILE_NAME
+    lost = "bans, likes and settings that only it had are lost"
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return None
+        what = _fault(path)
         os.replace(path, f"{path}.damaged")
-    except OSError:
+    except FileNotFoundError:
         return None
-    return (
-        f"{path} was damaged; it is kept as {FILE_NAME}.damaged, and bans, likes and settings that only it had are lost"
-    )
+    except OSError as fault:
+        return f"{path} cannot be read, and not be renamed either ({fault.strerror}); {lost}"
+    return f"{path} {what}; it is kept as {FILE_NAME}.damaged, and {lost}"
+
+
+def _fault(path: Path) -> str:
+    """Why it counts as none, for the text of `set_aside`. Raises FileNotFoundError where there is nothing."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return "was not a regular file"
+    try:
+        with open(os.open(path, os.O_RDONLY | _FLAGS), "rb") as file:
+            file.read()
+    except OSError as fault:
+        return f"could not be read ({fault.strerror})"
+    return "was damaged"
 
 
 def write_copy(folder: Path, documents: Mapping[str, str]) -> None:

@@ -245,9 +245,15 @@ def transaction(base: sqlite3.Connection) -> Iterator[None]:
 
 def _must_be_a_file(path: Path) -> None:
     """Raise StoreError for anything but a file, because SQLite would block at a pipe; OSError where it is unknown."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise StoreError(f"{path} cannot be used: it is not a regular file")
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        target = Path(os.path.realpath(path))
+        if path.is_symlink() and not target.parent.is_dir():
+            raise StoreError(f"{path} cannot be used: it is a link into {target.parent}, which is missing") from None
+        return
+    if not is_file:
+        raise StoreError(f"{path} cannot be used: it is not a regular file")
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -260,8 +266,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         StoreError: there is no file, or it cannot be read.
     """
     try:
-        path.stat()
         _must_be_a_file(path)
+        path.stat()
     except FileNotFoundError:
         raise StoreError(f"{path} does not exist: nothing has been remembered yet") from None
     except OSError as fault:

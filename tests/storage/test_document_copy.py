@@ -184,3 +184,32 @@ def test_nothing_is_written_where_there_is_nothing_to_keep(tmp_path: Path) -> No
     assert store.recall().documents == Documents()
     store.close()
     assert not (tmp_path / COPY_NAME).exists()
+
+
+@pytest.mark.parametrize("what", ["folder", "unreadable"])
+def test_what_cannot_be_read_is_told_with_its_reason_and_kept(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No database, and a folder in the place of the copy, or a copy whose owner is another: not a word of damage."""
+    path = tmp_path / COPY_NAME
+    reason = "was not a regular file"
+    if what == "folder":
+        path.mkdir()
+    else:
+        write_copy(tmp_path, DOCUMENTS)
+        reason = "could not be read (Permission denied)"
+        opened = os.open
+
+        def refuse(name: Path, flags: int, *rest: int) -> int:
+            if name == path and not flags & os.O_WRONLY:
+                raise PermissionError(13, "Permission denied")
+            return opened(name, flags, *rest)
+
+        monkeypatch.setattr(document_copy.os, "open", refuse)
+    store = MemoryDb(tmp_path, "this")
+    told = f"{path} {reason}; it is kept as {COPY_NAME}.damaged, and bans, likes and settings that only it had are lost"
+    assert told in store.recall().faults
+    assert (tmp_path / f"{COPY_NAME}.damaged").exists()
+    store.write(Batch(texts(KEPT)))
+    assert store.copy_fault is None
+    assert path.is_file()

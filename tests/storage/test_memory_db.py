@@ -326,6 +326,17 @@ def test_an_instant_that_nobody_can_compute_with_costs_its_row(tmp_path: Path, a
     store.close()
 
 
+def test_a_link_to_a_disk_that_is_away_is_named(tmp_path: Path) -> None:
+    """Who writes and who looks are told where it leads, and not that nothing has been remembered yet."""
+    (tmp_path / FILE_NAME).symlink_to(tmp_path / "stick" / "memory.db")
+    for attempt in (lambda: MemoryDb(tmp_path), lambda: look_into(tmp_path)):
+        with pytest.raises(StoreError, match=f"it is a link into {tmp_path / 'stick'}, which is missing"):
+            attempt()
+    (tmp_path / "stick").mkdir()
+    MemoryDb(tmp_path).close()
+    assert (tmp_path / "stick" / FILE_NAME).stat().st_size > 0
+
+
 def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
     """SQLite would wait for its other end: neither who writes nor who looks does."""
     os.mkfifo(tmp_path / FILE_NAME)
