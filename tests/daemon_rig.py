@@ -120,6 +120,17 @@ class NewTrack:
         return LibraryRead(playlist.name, (Track("tone", "tone"),), (), ("/music/new.flac",))
 
 
+class LibraryThatHangs:
+    """A share whose server is away: a read does not return until ``answers`` is set."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def read(self, playlist: Playlist) -> LibraryRead:
+        self.answers.wait()
+        return LibraryRead(playlist.name, (Track("tone", "tone"),))
+
+
 class House:
     """An app that runs in a thread, with fakes around it."""
 

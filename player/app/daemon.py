@@ -199,7 +199,8 @@ class Daemon:
 
     def _expects_silence(self) -> bool:
         is_without_device = self._controller.is_output_lost and not self._engine_watch.is_stuck
-        return self._controller.state is State.IDLE or is_without_device
+        # a session whose playlist cannot be read yet gives the engine nothing to play
+        return self._controller.state is State.IDLE or is_without_device or self._engine.is_resting
 
     def _dispatch(self, message: Inbound | None, now: Now) -> None:
         match message:

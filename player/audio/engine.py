@@ -5,9 +5,9 @@ device has room, and that paces the thread. Between two turns `run` waits for or
 for the next block, so that it is rendered as late as possible, and an order is heard after what is in the device.
 A block lasts 100 ms while anything changes or is about to change. Otherwise it lasts up to 400 ms, if the device's
 buffer allows it: each block costs the same overhead and wake-ups, whatever its length. No other thread touches decks
-or chain, so there are no locks here. The outputs are reports (through ``report``, which must not block) and two
-numbers, `blocks_rendered` and `turn_began_s`. This thread alone writes them; the main thread reads them to see whether
-the engine is still running.
+or chain, so there are no locks here. The outputs are reports (through ``report``, which must not block) and
+`blocks_rendered`, `turn_began_s` and `is_resting`. This thread alone writes them; the main thread reads them to see
+whether the engine is still running.
 
 Every fault ends in silence: a lost device, a long gap, an exception in the audio path. After each of them the chain
 is silent and stays silent until the session, informed by a report, orders a ramp; a ramp from silence rises at
@@ -74,6 +74,7 @@ class Engine:
     Attributes:
         blocks_rendered: how many blocks the device has taken.
         turn_began_s: when the current turn began, on the boot clock; None while the thread waits for orders.
+        is_resting: it has nothing to play, and renders no block until an order comes.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Engine:
     ) -> None:
         self.blocks_rendered = 0
         self.turn_began_s: float | None = None
+        self.is_resting = False
         self._clock = clock
         self._outlet = AudioOutput(sink, clock, report)
         self._report = report
@@ -126,10 +128,12 @@ class Engine:
     def run(self) -> None:
         """The thread's body: steps until `QuitEngine`, then closes the device."""
         while not self._has_quit:
-            if self._is_resting():
+            if self._may_rest():
                 self.turn_began_s = None
                 self._outlet.close()
+                self.is_resting = True
                 self._orders.wait()
+                self.is_resting = False
                 self._chain.forget()
             self.turn_began_s = self._clock.boot_s()
             self.step()
@@ -186,7 +190,7 @@ class Engine:
             self._report(EngineFaulted(f"{type(fault).__name__}: {fault}"))
             return _silence(BLOCK_FRAMES)
 
-    def _is_resting(self) -> bool:
+    def _may_rest(self) -> bool:
         """Whether there is nothing to do until an order comes; never while the device is missing."""
         is_held_open = self._idle_frames < to_frames(self._hold_s)
         return self.is_idle and self._outlet.is_open and not is_held_open and not self._orders.has_order

@@ -11,12 +11,13 @@ import pytest
 
 from player.app.parts import Reload, Terminate
 from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop, Toggle
+from player.core.states import State
 from player.mqtt import gateway, router
 from player.mqtt.incoming import Incoming, LinkUp
 from player.mqtt.self_check import is_token
 from player.session.memory.records import RECORD
 from player.session.messages import ExternalProblem
-from tests.daemon_rig import CONFIG, PATIENCE_S, House, NewTrack, lived_in
+from tests.daemon_rig import CONFIG, PATIENCE_S, House, LibraryThatHangs, NewTrack, lived_in
 
 SOON_S = 10.0
 """Far less than the fade of a session, also on a machine ten times slower than a desktop."""
@@ -214,6 +215,22 @@ def test_the_watchdog_is_fed_while_idle_and_while_playing_and_without_an_engine_
     assert not house.thread.is_alive()
     assert house.link.is_stopped
     assert house.memory.documents[RECORD] != "null"
+
+
+@pytest.mark.slow
+def test_the_watchdog_is_fed_while_a_session_waits_for_a_share_that_is_away(tmp_path: Path) -> None:
+    """The engine rests, because there is nothing to play yet; the session plays as soon as the share is back."""
+    house = House(tmp_path, watchdog_s=0.4, library=(library := LibraryThatHangs()))
+    house.tell(Request(Play(), "test"))
+    house.wait(lambda: bool(house.snapshots) and house.snapshots[-1].state == State.PLAYING)
+    house.wait(lambda: house.app._engine.is_resting)
+    fed = house.notifier.told.count("fed")
+    house.wait(lambda: house.notifier.told.count("fed") >= fed + 3)
+    library.answers.set()
+    house.wait(lambda: house.snapshots[-1].track == "tone")
+    house.tell(Terminate(over_s=0.2))
+    house.thread.join(PATIENCE_S)
+    assert not house.thread.is_alive()
 
 
 @pytest.mark.slow

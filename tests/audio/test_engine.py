@@ -449,7 +449,7 @@ def test_how_long_the_device_is_held_open_can_be_changed() -> None:
         rig.engine.replace_sink(other := FakeSink(rig.clock), hold_s)
         rig.run(0.3)
         rig.run(2.0)
-        assert rig.engine._is_resting() is not is_open
+        assert rig.engine._may_rest() is not is_open
         assert other.is_open
 
 

@@ -189,10 +189,10 @@ def test_an_order_that_comes_in_the_last_wait_before_the_device_is_closed_is_obe
     rig.run(3.0)
     engine = rig.engine
     assert engine.is_idle
-    assert engine._is_resting()
+    assert engine._may_rest()
     assert engine._outlet.spare_s(0.1) > 0.0, "the device is full, so the thread waits for orders"
     rig.play("a")
     engine._wait_for_orders()
-    assert not engine._is_resting()
+    assert not engine._may_rest()
     engine.step()
     assert not engine.is_idle
