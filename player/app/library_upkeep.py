@@ -43,10 +43,10 @@ class LibraryUpkeep:
         self.settings, self.notes = with_folders(settings, self._folders)
 
     def look(self, name: str) -> None:
-        """Read a playlist, if there is one of that name."""
+        """Read a playlist, if there is one of that name, before others that wait to be read."""
         playlist = self.settings.playlist(name)
         if playlist is not None:
-            self._reader.look(playlist, self._watched())
+            self._reader.look(playlist, self._watched(), is_urgent=True)
 
     def look_at_all(self, folder: str = "") -> None:
         """Read the playlists again: all of them, or those that a folder of the library belongs to."""
