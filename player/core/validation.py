@@ -31,10 +31,10 @@ def _length(seconds: float) -> str:
 
 def check_name(what: str, name: str) -> None:
     """Raise ValueError unless the name can be a topic level and be typed: letters, digits, space, ``_ - .``."""
-    if not 0 < len(name) <= 64 or name.startswith(" ") or not all(map(_is_of_names, name)):
+    if not 0 < len(name) <= 64 or name.startswith(" ") or not all(map(is_of_names, name)):
         raise ValueError(f"{what} {name!r} is not a name: use up to 64 letters, digits, spaces, '_', '-' and '.'")
 
 
-def _is_of_names(character: str) -> bool:
+def is_of_names(character: str) -> bool:
     """Letters and digits of any script, with the vowel signs of Hindi and Thai, the joiners of Persian, and accents."""
     return character.isalnum() or character in "_-. \u200c\u200d" or unicodedata.category(character) in {"Mn", "Mc"}

@@ -13,12 +13,14 @@ import os
 import queue
 import re
 import threading
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from player.core.settings.session import FAVOURITES, Playlist, Settings
+from player.core.validation import is_of_names
 from player.core.verbs import is_taken
 from player.library.files import BINS, has_audio_suffix, holds, natural_key
 
@@ -28,7 +30,6 @@ MOUNTS: Final = Path("/proc/self/mountinfo")
 MAX_FOLDERS: Final = 500
 MAX_NAME: Final = 64
 ANSWER_S: Final = 5.0
-_OTHER: Final = re.compile(r"[^\w .-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,12 @@ def _folders_of(root: str) -> Iterator[tuple[str, str, bool]]:
 def playlist_name(folder: str) -> str:
     """The name of a folder as that of a playlist: what is not allowed there becomes ``-``.
 
-    A name with another meaning in commands gets a word before it: ``folder off``.
+    An accent that is a character of its own (macOS) is joined to its letter, because people type it so. A name with
+    another meaning in commands gets a word before it: ``folder off``.
     """
-    text = os.fsencode(folder).decode("utf-8", "replace")
-    name = _OTHER.sub("-", text).strip()[:MAX_NAME].strip()
+    text = unicodedata.normalize("NFC", os.fsencode(folder).decode("utf-8", "replace"))
+    name = "".join(one if is_of_names(one) else "\0" for one in text)
+    name = re.sub("\0+", "-", name).strip()[:MAX_NAME].strip()
     return f"folder {name or '-'}" if is_taken(name) else name
 
 

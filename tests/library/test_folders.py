@@ -78,10 +78,12 @@ def test_each_folder_is_a_playlist_and_loose_files_are_one(tmp_path: Path) -> No
         ("x" * 100, "x" * 64),
         (os.fsdecode(b"Fr\xfch"), "Fr-h"),
         ("line\nbreak", "line-break"),
+        ("Gera\u0308usche", "Geräusche"),
+        ("बारिश", "बारिश"),
     ],
 )
 def test_what_a_name_may_not_contain_becomes_a_dash(folder: str, name: str) -> None:
-    """Any folder has a name that is allowed for playlists."""
+    """Any folder has a name that is allowed for playlists; letters of any script and their accents stay."""
     assert playlist_name(folder) == name
     assert Playlist(name, ("x",)).name == name
 
