@@ -29,6 +29,7 @@ TELL_EVERY_S: Final = 60.0
 STALL_S: Final = 900.0
 """Seconds without progress before a worker counts as hung: an idle process may wait minutes on a busy machine."""
 STOP_S: Final = 1.5
+CANNOT_MEASURE: Final = "tracks cannot be measured, so they count as loud"
 RETRY_S: Final = 300.0
 """Seconds after which a scan is tried again whose results could not be saved, on a full or absent disk."""
 
@@ -64,8 +65,13 @@ class BackgroundScanner:
         """Measure these files, in this order, instead of a running scan."""
         self.stop()
         scan = self._scan = Scan(paths, self._store, self._clock, self._settings)
-        self._thread = threading.Thread(target=self._run, args=(scan, paths), name="lull-scan", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(scan, paths), name="lull-scan", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as fault:  # the service's limit of tasks
+            self._tell(scan, ScanMoved(0, is_over=True, fault=f"{CANNOT_MEASURE}: {fault}", files=paths))
+        else:
+            self._thread = thread
 
     def stop(self) -> None:
         """End the worker; nothing more is reported about that scan."""
@@ -95,7 +101,7 @@ class BackgroundScanner:
                     self._tell(scan, ScanMoved(found, is_over=False))
                     found, told_s = 0, now_s
         except LullError as fault:
-            text = f"tracks cannot be measured, so they count as loud: {fault}"
+            text = f"{CANNOT_MEASURE}: {fault}"
             self._tell(scan, ScanMoved(found, is_over=False, fault=text))
             return text
         self._tell(scan, ScanMoved(found, is_over=True, files=paths))

@@ -31,7 +31,10 @@ class BoundedCall(Generic[T]):
         self._answers: list[T] = []
         self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as fault:  # the service's limit of tasks: as good as a call that hangs
+            self._fault = CallHangs(str(fault))
 
     def _run(self) -> None:
         try:
@@ -41,7 +44,8 @@ class BoundedCall(Generic[T]):
 
     def answer(self, wait_s: float) -> T:
         """What the call returned; raises what it raised, or CallHangs where it has not returned within seconds."""
-        self._thread.join(max(0.0, wait_s))
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, wait_s))
         if self._fault is not None:
             raise self._fault
         if not self._answers:

@@ -6,6 +6,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,23 @@ def test_stopping_ends_the_process_and_its_news(tmp_path: Path) -> None:
     assert time.monotonic() - began_s < 2.0
     assert not child_processes()
     assert rig.told.empty()
+
+
+def test_too_many_threads_end_a_scan_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's limit of tasks: said as a fault, and the next scan measures."""
+    rig, paths = Rig(), files(tmp_path, "a.flac")
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        rig.scanner.start(tuple(paths))
+    told = rig.until_over()
+    assert told[-1].fault is not None
+    assert "can't start new thread" in told[-1].fault
+    rig.scanner.start(tuple(paths))
+    assert sum(moved.found for moved in rig.until_over()) == 1
 
 
 def test_another_start_takes_the_place_of_what_is_under_way(tmp_path: Path) -> None:

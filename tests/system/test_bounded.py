@@ -37,3 +37,15 @@ def test_what_hangs_is_not_waited_for_and_answers_later() -> None:
         call.answer(0.0)
     may_end.set()
     assert call.answer(PATIENCE_S) is True
+
+
+def test_too_many_threads_are_as_good_as_a_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's limit of tasks: Python says so by a RuntimeError, and who asks must go on."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    call = BoundedCall(lambda: 7, "test")
+    with pytest.raises(CallHangs):
+        call.answer(PATIENCE_S)
