@@ -171,7 +171,10 @@ class _Watching:
         self._has_looked.set()  # only now, so that what is written after a start is heard
 
     def _compare(self, roots: tuple[str, ...], before: dict[str, _Mark]) -> None:
-        """Look at folders and those below them; watch those that are new, or another one than before: a mount."""
+        """Look at folders and those below them; watch each that has changed: it may be another one, as a mount.
+
+        A folder that was removed and made anew often has the number of the old one, whose watch is gone.
+        """
         waiting, seen = list(roots), set()
         while waiting and len(self._folders) < MAX_FOLDERS:
             folder = waiting.pop()
@@ -187,8 +190,7 @@ class _Watching:
             mark = _Mark((place.st_dev, place.st_ino), place.st_mtime_ns, hash(frozenset(one.name for one in entries)))
             former, self._folders[folder] = before.get(folder), mark
             if former != mark:
-                if former is None or former.place != mark.place:
-                    self._watch(folder)
+                self._watch(folder)
                 if self._has_compared:
                     self._note(folder)
             waiting += [entry.path for entry in entries if entry.name.casefold() not in BINS and holds(entry.is_dir)]

@@ -309,6 +309,21 @@ def test_a_folder_that_another_one_has_replaced_is_watched(rig: Rig, monkeypatch
     rig.wait({"one", "two", "slow"})
 
 
+def test_a_folder_that_was_removed_and_made_anew_is_watched(rig: Rig) -> None:
+    """It may have the number of the old one (ext4): a copy that stands still for a while never counts."""
+    (rig.folder / "old").rmdir()
+    make(rig.folder / "old/one.mp3")
+    rig.wait({"one"})
+    with (rig.folder / "old/slow.mp3").open("wb") as slow:
+        slow.write(b"begin")
+        slow.flush()
+        make(rig.folder / "old/two.mp3")
+        rig.wait({"one", "two"})
+        time.sleep(SETTLE_S + 2.0)
+        assert rig.titles == {"one", "two"}
+    rig.wait({"one", "two", "slow"})
+
+
 def test_without_inotify_they_are_found_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A share has no events: the folders are compared, and a copy is still played within a minute."""
 
