@@ -22,6 +22,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from player.core.text import without_controls
+
 LINE_LENGTH: Final = 300
 VLC: Final = "libVLC"
 CODECS: Final = "library"
@@ -82,7 +84,7 @@ def _run(read_fd: int, name: str, sort: Sort) -> None:
     log = logging.getLogger(name)
     with contextlib.suppress(OSError), os.fdopen(read_fd, "rb") as pipe:
         for raw in iter(lambda: pipe.readline(4 * LINE_LENGTH), b""):
-            line = "".join(filter(str.isprintable, raw.decode("utf-8", "replace").strip()))
+            line = without_controls(raw.decode("utf-8-sig", "replace").strip(), kept="")
             sorted_line = sort(line) if line else None
             if sorted_line is not None:
                 log.log(sorted_line[0], "%s: %s", name, sorted_line[1][:LINE_LENGTH])

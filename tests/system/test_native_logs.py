@@ -85,11 +85,12 @@ def test_libvlcs_lines_keep_module_and_level(line: str, expected: tuple[int, str
 
 
 def test_a_line_is_logged_with_the_name_of_who_wrote_it(ear: Ear) -> None:
-    """One line an entry; what a terminal would obey is taken out, and a very long line is cut."""
+    """One line an entry; what a terminal would obey is replaced, other scripts stay, and a very long line is cut."""
     fd = overheard.listen("codec", lambda line: (logging.WARNING, line))
-    os.write(fd, b"\xef\xbb\xbfone\n\n\x1b[2Jtwo\n" + b"x" * 5000 + b"\n")
-    found = ear.wait(3)
-    assert found[:2] == [("codec", logging.WARNING, "codec: one"), ("codec", logging.WARNING, "codec: [2Jtwo")]
+    os.write(fd, b"\xef\xbb\xbfone\n\n\x1b[2Jtwo\n" + "/می\u200cخواهم".encode() + b"\n" + b"x" * 5000 + b"\n")
+    found = ear.wait(4)
+    texts = ["codec: one", "codec: \N{REPLACEMENT CHARACTER}[2Jtwo", "codec: /می\u200cخواهم"]
+    assert found[:3] == [("codec", logging.WARNING, text) for text in texts]
     assert all(len(text) <= overheard.LINE_LENGTH + len("codec: ") for _, _, text in found)
     os.close(fd)
 
