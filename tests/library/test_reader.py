@@ -88,5 +88,3 @@ def test_too_many_threads_delay_a_read_and_end_nothing(monkeypatch: pytest.Monke
     assert share.begun == []
     share.look("/srv/music/sea")
     share.take(lambda: sorted(share.begun) == ["rain", "sea"])
-
-
