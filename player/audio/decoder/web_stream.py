@@ -18,10 +18,11 @@ import os
 import select
 import socket
 import ssl
+import string
 import threading
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from player.audio.decoder.content_kind import HEAD_BYTES, is_list, is_packed, tag_bytes
 from player.core.clock import monotonic_us
@@ -49,6 +50,9 @@ _LIST_TYPES: Final = {
     "application/vnd.apple.mpegurl": ".m3u", "audio/x-scpls": ".pls", "application/pls+xml": ".pls",
     "application/xspf+xml": ".xspf",
 }  # fmt: skip
+_NOT_WEB: Final = "refers to something that is not an http or https address"
+_AS_WRITTEN: Final = string.punctuation
+"""What stays in a path and its query; spaces and letters that are not ASCII are encoded, as browsers do it."""
 _FAULTS: Final = (OSError, http.client.HTTPException, ValueError, AttributeError)
 """AttributeError: after another thread has closed the connection, the answer has no file any more."""
 
@@ -151,12 +155,8 @@ class WebStream:
         """Open the first entry that delivers sound."""
         base, first_fault = self._sound_uri, None
         for entry in entries[:MAX_MIRRORS]:
-            address = urljoin(base, entry.location)
-            if not is_web(address):
-                first_fault = first_fault or SourceError("refers to something that is not an http or https address")
-                continue
             try:
-                self._follow(address, lists + 1)
+                self._follow(_joined(base, entry.location), lists + 1)
             except SourceError as fault:
                 first_fault = first_fault or fault
             else:
@@ -193,7 +193,7 @@ class WebStream:
         """The answer with sound or a list, redirects followed. Raises SourceError."""
         for _ in range(MAX_REDIRECTS + 1):
             if not is_web(uri):
-                raise SourceError("refers to something that is not an http or https address")
+                raise SourceError(_NOT_WEB)
             try:
                 answer = self._request(uri, at)
             except _FAULTS as fault:
@@ -204,7 +204,7 @@ class WebStream:
                     reason = clean_text(answer.reason or "", 60)
                     raise SourceError(f"cannot be opened: the server answers {answer.status} {reason}".rstrip())
                 return answer
-            uri = urljoin(uri, answer.getheader("Location") or "")
+            uri = _joined(uri, answer.getheader("Location") or "")
         raise SourceError(f"is redirected more than {MAX_REDIRECTS} times")
 
     def _request(self, uri: str, at: int) -> http.client.HTTPResponse:
@@ -222,7 +222,7 @@ class WebStream:
         headers = {"User-Agent": "lull", "Accept": "*/*", "Connection": "close", **_login(parts)}
         if at:
             headers["Range"] = f"bytes={at}-"
-        connection.request("GET", path.replace(" ", "%20"), headers=headers)
+        connection.request("GET", quote(path, safe=_AS_WRITTEN), headers=headers)
         answer = connection.getresponse()
         self._answer = answer
         return answer
@@ -299,6 +299,14 @@ class WebStream:
         if answer is not None:
             with contextlib.suppress(*_FAULTS):
                 answer.close()
+
+
+def _joined(base: str, location: str) -> str:
+    """The address that another one refers to. Raises SourceError for one that is malformed."""
+    try:
+        return urljoin(base, location)
+    except ValueError as fault:
+        raise SourceError(_NOT_WEB) from fault
 
 
 def _connection(parts: SplitResult, patience_s: float) -> http.client.HTTPConnection:
