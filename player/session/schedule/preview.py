@@ -6,7 +6,7 @@ start has come, or until clock, zone, entries or a skipped night have moved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Final
@@ -60,15 +60,16 @@ class Preview:
         key = (entries, skipped, settings.rest_nights)
         if self._found is None or not self._found.holds(key, wall):
 
-            def start(among: Sequence[Entry]) -> tuple[Entry, datetime] | None:
-                """The next start that is not left out."""
-                found = next_start(among, wall)
+            def start(entry: Entry) -> tuple[Entry, datetime] | None:
+                """The next start of an entry that is not left out."""
+                found = next_start([entry], wall)
                 while found is not None and why_not(*found, skipped, settings) is not None:
-                    found = next_start(among, found[1])
+                    found = next_start([entry], found[1])
                 return found
 
-            each = {entry.name: start([entry]) for entry in entries}
-            first, from_s = start(entries), wall.timestamp()
+            each = {entry.name: start(entry) for entry in entries}
+            first = min(filter(None, each.values()), key=lambda found: found[1].timestamp(), default=None)
+            from_s = wall.timestamp()
             until_s = from_s + LOOK_AGAIN_S if first is None else first[1].timestamp()
             starts = {name: found and found[1] for name, found in each.items()}
             self._found = Coming(key, wall.tzinfo, from_s, until_s, first, starts)

@@ -7,12 +7,15 @@ York -05/-04, 2026-03-08 and 2026-11-01 at 02:00; Lord Howe +10:30/+11, half an 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from player.core.settings.session import EntryKind, Settings
 from player.session.schedule.planner import moment_of, next_start
+from player.session.schedule.preview import Preview
 from tests.session.schedule.entries import BERLIN, KATHMANDU, LORD_HOWE, NEW_YORK, entry, local
 
 
@@ -122,3 +125,14 @@ def test_a_midnight_that_the_clocks_skip_comes_at_one() -> None:
     """Beirut goes from 00:00 to 01:00 on 2026-03-29: an entry at midnight comes at 01:00 of its own date."""
     beirut = ZoneInfo("Asia/Beirut")
     assert planned("00:00", "2026-03-28T23:00:00+02:00", beirut) == "2026-03-29T01:00:00+03:00"
+
+
+def test_a_morning_at_the_minute_of_a_skipped_entry_is_the_next_start() -> None:
+    """Whichever is listed first: what is left out hides nothing at the same moment."""
+    night, morning = entry("06:30"), replace(entry("06:30", "morning"), kind=EntryKind.MORNING)
+    wall = local("2026-01-16T05:00:00+01:00", BERLIN)
+    for entries in ((night, morning), (morning, night)):
+        coming = Preview().look(entries, date(2026, 1, 15), Settings(), wall)
+        assert coming.first is not None
+        assert (coming.first[0].name, coming.first[1]) == ("morning", coming.each["morning"])
+        assert coming.first[1].isoformat() == "2026-01-16T06:30:00+01:00"
