@@ -95,6 +95,7 @@ class Daemon:
         )
         self._heartbeat = Heartbeat(parts.notifier.watchdog_s)
         self._quit_by_s: float | None = None
+        self._reloads = 0
         self._status = ""
         self._has_calibrated = False
 
@@ -336,24 +337,27 @@ class Daemon:
     def _reload(self, now: Now) -> None:
         """Change only what differs; a bad file leaves the old config in use and is reported."""
         self._parts.notifier.reloading()
+        self._reloads += 1
         path = self._config.path
         if path is None:
-            self._finish_reload(ConfigLoaded(self._config), now)
+            self._finish_reload(ConfigLoaded(self._config, self._reloads), now)
         else:  # the disk may not answer, and a stop must work meanwhile
-            threading.Thread(target=self._load, args=(path,), name="lull-reload", daemon=True).start()
+            threading.Thread(target=self._load, args=(path, self._reloads), name="lull-reload", daemon=True).start()
 
-    def _load(self, path: Path) -> None:
+    def _load(self, path: Path, number: int) -> None:
         """Read the config; on a thread of its own."""
         try:
             fresh = load(path, calibration_in, self._config.speaker)
         except ConfigError as error:
-            self.inbox.put(ConfigLoaded(error))
+            self.inbox.put(ConfigLoaded(error, number))
         else:
             folders = self._library.look_within(fresh.settings.library)  # a share may not answer either
-            self.inbox.put(ConfigLoaded(fresh, folders))
+            self.inbox.put(ConfigLoaded(fresh, number, folders))
 
     def _finish_reload(self, loaded: ConfigLoaded, now: Now) -> None:
         fresh = loaded.found
+        if loaded.reload != self._reloads:
+            return  # what a later reload reads is newer
         if isinstance(fresh, ConfigError):
             for fault in fresh.faults:
                 log.error("%s", fault)

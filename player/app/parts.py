@@ -37,9 +37,13 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class ConfigLoaded:
-    """The config that a reload read, or its faults; and the content of its library, if that has changed."""
+    """The config that a reload read, or its faults; and the content of its library, if that has changed.
+
+    ``reload`` is the number of the reload: one that another has overtaken changes nothing.
+    """
 
     found: Config | ConfigError
+    reload: int
     folders: LibraryFolders | None = None
 
 

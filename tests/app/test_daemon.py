@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from player.app import daemon
 from player.app.parts import Reload, Terminate
+from player.config import Config
 from player.core.commands import Pause, Play, ReplyTo, Request, SetVolume, Stop, Toggle
 from player.core.states import State
 from player.mqtt import gateway, router
@@ -351,3 +355,29 @@ def test_playlists_follow_the_folders_of_the_library(house: House, tmp_path: Pat
     texts = [fields["text"] for fields in house.link.fields("lull/bedroom/event")]
     assert "the library has changed: added birds" in texts
     assert "the library has changed: removed birds" in texts
+
+
+@pytest.mark.slow
+def test_a_reload_that_another_one_has_overtaken_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has read an older file, on a disk that was slow then."""
+    real, read, may_answer = daemon.load, list[int](), threading.Event()
+
+    def slow_at_first(*args: Any) -> Config:
+        found = real(*args)
+        read.append(found.settings.volume.max)
+        assert len(read) > 1 or may_answer.wait(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(daemon, "load", slow_at_first)
+    house.write(CONFIG % 40)
+    house.tell(Reload())
+    house.wait(lambda: len(read) == 1)
+    house.write(CONFIG % 50)
+    house.tell(Reload())
+    house.wait(lambda: house.app._config.settings.volume.max == 50)
+    overtaken = next(thread for thread in threading.enumerate() if thread.name == "lull-reload")
+    may_answer.set()
+    overtaken.join(PATIENCE_S)
+    house.tell(Request(SetVolume(45), "test"))
+    house.wait(lambda: house.state()["volume"] == 45)
+    assert house.app._config.settings.volume.max == 50
