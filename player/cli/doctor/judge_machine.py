@@ -51,7 +51,11 @@ def judge_clock(witness: str | None, *, is_trusted_by_config: bool, needs_clock:
 
 def judge_service(service: Service | None, installed: Installed, *, is_running: bool) -> Iterator[Finding]:
     """The unit and its watchdog."""
-    if service is None or not service.is_loaded:
+    if service is None:
+        what = "systemd does not answer here, so it neither starts lull nor restarts it after a crash"
+        yield warning("service", what, "in a container see docs/container.md; otherwise the init system runs: lull run")
+        return
+    if not service.is_loaded:
         what = "the lull service is not installed, so nothing starts it"
         if is_running:
             what = "lull runs, but not as a service, so nothing restarts it after a crash"

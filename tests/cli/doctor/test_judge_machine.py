@@ -135,12 +135,21 @@ def test_a_missing_library_is_wrong() -> None:
 )
 def test_the_way_out_is_that_of_the_installation(installed: Installed, service: str, module: str, kernel: str) -> None:
     """Whoever has lull from pip has no checkout whose scripts could be run, and apt knows nothing of it."""
-    (found,) = machine.judge_service(None, installed, is_running=False)
+    (found,) = machine.judge_service(Service(is_loaded=False), installed, is_running=False)
     assert service in str(found.mend)
     versions = Machine("Debian", "Pi 4", (("lull", "1"), ("paho", None)), has_kernel=False, installed=installed)
     _, missing, without = machine.judge_versions(versions)
     assert module in str(missing.mend)
     assert kernel in str(without.mend)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_where_no_systemd_answers_no_installation_is_advised(*, is_running: bool) -> None:
+    """In a container the package is installed, and installing it again would change nothing."""
+    (found,) = machine.judge_service(None, Installed.PACKAGE, is_running=is_running)
+    assert found.level is Level.WARNING
+    assert "systemd does not answer" in found.what
+    assert "install" not in str(found.mend)
 
 
 def test_without_the_native_kernel_it_says_so() -> None:
