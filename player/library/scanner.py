@@ -119,7 +119,11 @@ class Scan:
             if fault is not None:
                 yield self._report(path, MeasureResult(None, fault), is_new=False)
                 continue
-            facts, mark = look_at(path, folders)
+            try:
+                facts, mark = look_at(path, folders)
+            except OSError as gone:  # removed since the line above
+                yield self._report(path, MeasureResult(None, f"cannot be read: {gone.strerror}"), is_new=False)
+                continue
             finding = None if self._settings.is_anew else self._store.find(mark)
             if finding is not None:
                 yield self._report(path, finding, is_new=False)

@@ -210,3 +210,15 @@ def test_ten_thousand_known_tracks_take_seconds(tmp_path: Path) -> None:
     assert len(found) == 10_000
     assert took_s < 10.0
     store.close()
+
+
+def test_a_file_that_is_removed_meanwhile_does_not_end_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reported, and the others are measured."""
+    monkeypatch.setattr("player.library.scanner.unreadable", lambda _path: None)
+    paths = [str(tmp_path / "gone.flac"), *files(tmp_path, "a.flac")]
+    scan = Scan(paths, FakeStore(), SystemClock(), ScanSettings(command=WORKER))
+    found = {one.path: one.finding.fault for one in scan.run() if one is not None}
+    assert found[paths[0]] == "cannot be read: No such file or directory"
+    assert found[paths[1]] is None
