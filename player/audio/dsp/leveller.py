@@ -17,8 +17,9 @@ square of the dB by which the stranger is over its bound: one just above the bou
 (Without that a strike of a bowl that was 1 dB over its bound was lowered by 28 dB.) An octave 20 dB over its habit
 marks a stranger that is itself too soft to count, such as a bark not louder than the voice around it. A stranger
 and what is within 0.8 s of it stay within calm + 4.5 LU over 400 ms and 3 s, what is near it over 400 ms as loud as the
-rest of the track (calm + 5.5 to 7.5 LU). Only hops that are louder themselves are lowered for that. Calm is measured
-more than one second away from any stranger.
+rest of the track (calm + 5 to 7.5 LU). What lies between two strangers up to 1.6 s apart belongs to them, up to 3.2 s
+apart it is near them: thunder swells and sinks. Only hops that are louder themselves are lowered for that. Calm is
+measured more than one second away from any stranger.
 
 A stranger that is one in octaves alone, for as long as it and others less than two seconds apart last, is lowered in
 these octaves (`player.audio.dsp.octave_gain`), and the rest of the sound goes on. (With one gain for all octaves the
@@ -71,8 +72,8 @@ _BROUGHT_TO_DB: Final = np.array([2.0, *[2.0] * _EARS, *[4.0] * _OCTAVES])
 _PASSES: Final = 3
 """Each pass finds more strangers: without those found a track is calmer, and the next one rises further."""
 _UNSURE_LU: Final = 2.5
-"""What is near a stranger keeps its M, and octaves and ears that are just too soft to be audible keep their rises, also
-where a track is this much calmer than it is as a whole."""
+"""Octaves and ears that are just too soft to be audible keep their rises also where a track is this much calmer than it
+is as a whole."""
 _CALMER_LU: Final = 3.5
 """A stranger keeps its M also where a track is this much calmer than it is as a whole."""
 _AUDIBLE_DB: Final = np.array([12.0, *[20.0 + _UNSURE_LU] * _EARS, *[21.5 + _UNSURE_LU] * _OCTAVES])
@@ -88,6 +89,10 @@ _SHOWN_DB, _SHOWN_BELOW_CALM_DB = 20.0, 30.0
 _NEAR, _BEFORE = round(0.3 / BAND_S), round(1.0 / BAND_S)
 """Hops after and before a prominent stranger in which a rise may belong to it."""
 _LOUD_NEAR, _CALM_NEAR = round(0.8 / BAND_S), round(1.0 / BAND_S)
+_BETWEEN: Final = round(1.6 / BAND_S)
+"""What lies between two strangers at most twice as many hops apart is near them, up to twice `_LOUD_NEAR` it is one."""
+_NEAR_LU: Final = 3.0
+"""What is near a stranger keeps its M also where a track is this much calmer than it is as a whole."""
 _FAR: Final = round(3.0 / BAND_S)
 """Hops from what is near a stranger to what is the rest of the track."""
 _EARLIER: Final = round(0.08 / BAND_S)
@@ -180,8 +185,8 @@ def plan(powers: BandPowers, usual: Usual | None = None) -> Section:
         gains = _split(np.where(strangers, np.minimum(0.0, _wanted(levels, habit, calm) - levels), 0.0), by_octave)
         if not has_more:
             break
-    loud, room = _widened(strangers.any(axis=1), _LOUD_NEAR), _room(strangers, levels, habit, calm)
-    gains = _within_bounds(powers, gains, levels, (calm, by_octave), room, loud)
+    room = _room(strangers, levels, habit, calm)
+    gains = _within_bounds(powers, gains, levels, (calm, by_octave), room, strangers.any(axis=1))
     return Section(gains[:, 0], calm, octaves=OctaveGains.of(gains[:, 1:]))
 
 
@@ -196,18 +201,19 @@ def _split(wanted: Levels, by_octave: Marks) -> Levels:
 
 
 def _within_bounds(
-    powers: BandPowers, gains: Levels, levels: Levels, where: tuple[float, Marks], room: Levels, loud: Marks
+    powers: BandPowers, gains: Levels, levels: Levels, where: tuple[float, Marks], room: Levels, strange: Marks
 ) -> Levels:
     """The gains in dB, shape (hops, 8), smoothed, after lowering further what still breaks a clause (see `_broken`).
 
-    ``where``: the calm level, and the hops in which octaves have gains of their own.
+    ``where``: the calm level, and the hops in which octaves have gains of their own. ``strange``: the strangers.
     """
     calm, by_octave = where
-    if not (loud.any() or room.any()):
+    if not (strange.any() or room.any()):
         return np.zeros_like(gains)
     lowest = np.minimum(gains, _split(-np.maximum(levels - (calm + _HEARD_DB), 0.0), by_octave))
-    most, near_lu = gains.min(axis=1), _margin_near(powers, calm, loud)
-    margin = np.where(loud, np.where(smoothed(most) < 0.0, _CALMER_LU, near_lu), -np.inf)
+    most, loud = gains.min(axis=1), _widened(_joined(strange, _BETWEEN), _LOUD_NEAR)
+    is_strange = _joined(strange, _LOUD_NEAR) | (smoothed(most) < 0.0)
+    margin = np.where(loud, np.where(is_strange, _CALMER_LU, _margin_near(powers, calm, loud)), -np.inf)
     deepest = most - room
     for _ in range(_ROUNDS):
         rooms = np.maximum(gains.min(axis=1) - deepest, 0.0)
@@ -222,7 +228,7 @@ def _margin_near(powers: BandPowers, calm: float, loud: Marks) -> float:
     """By how many dB sound near a stranger stays below calm + 8 LU: it may be as loud as the rest of the track."""
     elsewhere = largest(trailing(powers[:, 0], MOMENTARY)[~_widened(loud, _FAR)])
     room = calm + MOMENTARY_ROOM_LU - elsewhere
-    return float(np.clip(room, _MARGIN_LU, _UNSURE_LU)) if math.isfinite(room) else _MARGIN_LU
+    return float(np.clip(room, _MARGIN_LU, _NEAR_LU)) if math.isfinite(room) else _MARGIN_LU
 
 
 def _room(strangers: Marks, levels: Levels, habit: Levels, calm: float) -> Levels:
@@ -347,6 +353,11 @@ def _moving(values: npt.NDArray[Any], back: int, ahead: int) -> npt.NDArray[Any]
 
 def _moving_any(marks: Marks, reach: int) -> Marks:
     return np.stack([_widened(marks[:, at], reach) for at in range(marks.shape[1])], axis=1)
+
+
+def _joined(marks: Marks, reach: int) -> Marks:
+    """The marks and what lies between two of them at most twice ``reach`` apart."""
+    return ~_widened(~_widened(marks, reach), reach)
 
 
 def _widened(marks: npt.NDArray[np.bool_], reach: int) -> Marks:

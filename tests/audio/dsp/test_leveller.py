@@ -273,6 +273,21 @@ def test_what_is_beside_a_stranger_is_no_louder_than_the_rest_of_the_track() -> 
     assert 10.0 * np.log10(momentary.max()) - 0.691 < planned.calm_lufs + 5.6
 
 
+@pytest.mark.parametrize(("apart", "most_lu"), [(120, 4.6), (240, 5.6), (400, None)])
+def test_what_lies_between_two_strangers_belongs_to_them(apart: int, most_lu: float | None) -> None:
+    """The hum between calls 1.2 s apart stays as far below the limit as they do, 2.4 s apart as what is beside them."""
+    octaves, half = taps_in_rain(), apart // 2
+    octaves[4200 - half - 100 : 4200 - half, 3] = octaves[4200 + half : 4300 + half, 3] = 1e-2
+    octaves[4165:4235, 2] = 2.5e-4
+    powers = streams_of(octaves)
+    planned = plan(powers)
+    momentary = np.convolve(powers[:, 0] * 10.0 ** (planned.gain_db / 10.0), np.ones(40) / 40.0)[4204:4235]
+    if most_lu is None:
+        assert not planned.gain_db[4165:4235].any()
+    else:
+        assert 10.0 * np.log10(momentary.max()) - 0.691 < planned.calm_lufs + most_lu
+
+
 def test_what_is_soft_is_not_lowered_for_what_was_loud_before_it() -> None:
     """Half a second of hum behind a stranger is lowered; the rain from 0.1 s behind it on is not, though in M."""
     octaves = taps_in_rain()
