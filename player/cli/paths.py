@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from player.core.errors import LullError
-from player.core.events import has_file
 
 DEFAULT_CONFIG: Final = Path("/etc/lull/lull.yaml")
 CONFIG_ORDER: Final = f"--config, then $LULL_CONFIG, then ~/.config/lull/lull.yaml, then {DEFAULT_CONFIG}"
@@ -28,6 +27,8 @@ def add_config(parser: argparse.ArgumentParser, about: str) -> None:
 
 def check_paths(paths: Iterable[str]) -> None:
     """Raise LullError that names the first file or folder of a command line that is not there."""
+    from player.core.events import has_file  # `lull stop` and `lull status` need nothing of it
+
     for path in paths:
         if has_file(path) and not os.path.exists(os.path.expanduser(path)):
             raise LullError(f"{path} does not exist")

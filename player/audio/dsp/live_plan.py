@@ -41,7 +41,6 @@ from player.audio.dsp.loudness_windows import (
     box_levels,
     calm_level,
     loudest,
-    programme_level,
 )
 from player.audio.dsp.native import hop_peaks, kernel
 from player.audio.dsp.octave_gain import GAINS, OctaveGain, OctaveGains
@@ -292,13 +291,13 @@ class LivePlan:
         """Compute the wanted trim like `player.core.measurement.Measured.gain_db`, without the strangers."""
         known = self._excerpts.followed_by(self._heard)
         strange = self._strangers(known.levels)
-        powers = np.where(strange, 0.0, known.powers[:, 0])
-        calm = min(calm_level(known.powers[:, 0], strange), programme_level(powers))
+        calm = calm_level(known.powers[:, 0], strange)
         if not math.isfinite(calm):
             return
         self._calms += 1
         share = 1.0 / min(max(1, self._calms - STRETCHES), _LEVELS_KEPT)
         self._calm += (10.0 ** (calm / 10.0) - self._calm) * share
+        powers = np.where(strange, 0.0, known.powers[:, 0])
         peak = float(known.peaks[~strange].max(initial=0.0))
         room = UNMEASURED_LUFS - BELOW_LIMIT_LU
         self._aim_db = min(

@@ -53,6 +53,8 @@ def judge_service(service: Service | None, installed: Installed, *, is_running: 
     """The unit and its watchdog."""
     if service is None:
         what = "systemd does not answer here, so it neither starts lull nor restarts it after a crash"
+        if is_running:
+            what = "lull runs, but systemd does not answer here, so nothing restarts it after a crash"
         yield warning("service", what, "in a container see docs/container.md; otherwise the init system runs: lull run")
         return
     if not service.is_loaded:
