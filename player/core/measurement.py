@@ -116,13 +116,8 @@ class Measured:
             peaks_db = ceiling_dbtp - self.planned_peak_dbtp
             if peaks_db < 0.0:  # samples; the limiter looks between them
                 peaks_db = max(-PEAKS_COST_DB, ceiling_dbtp - max(self.planned_peak_dbtp, self.true_peak_dbtp))
-            return min(
-                target_lufs - self.calm_lufs,
-                target_lufs + MOMENTARY_ROOM_LU - BELOW_LIMIT_LU - self.planned_momentary_lufs,
-                target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.planned_short_lufs,
-                peaks_db,
-                MAX_GAIN_DB,
-            )
+            levels = self.calm_lufs, self.planned_momentary_lufs, self.planned_short_lufs
+            return min(level_gain_db(target_lufs, *levels), peaks_db, MAX_GAIN_DB)
         return min(
             target_lufs - self.programme_lufs,
             target_lufs + SHORT_TERM_ROOM_LU - BELOW_LIMIT_LU - self.calm_short_lufs,
@@ -130,6 +125,16 @@ class Measured:
             max(0.0, ceiling_dbtp - self.true_peak_dbtp),
             MAX_UNPLANNED_GAIN_DB,
         )
+
+
+def level_gain_db(target_lufs: float, calm_lufs: float, momentary_lufs: float, short_term_lufs: float) -> float:
+    """The gain of planned sound as far as its calm level and its largest M and S decide: the target, and C3."""
+    room_lufs = target_lufs - BELOW_LIMIT_LU
+    return min(
+        target_lufs - calm_lufs,
+        room_lufs + MOMENTARY_ROOM_LU - momentary_lufs,
+        room_lufs + SHORT_TERM_ROOM_LU - short_term_lufs,
+    )
 
 
 def programme_gain_db(

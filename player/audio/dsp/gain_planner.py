@@ -17,20 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.leveller import Section, levelled_powers, plan
-from player.audio.dsp.loudness_windows import (
-    MOMENTARY,
-    SHORT_TERM,
-    TINY,
-    Levels,
-    largest,
-    loudest,
-    trailing,
-)
+from player.audio.dsp.loudness_windows import MOMENTARY, SHORT_TERM, TINY, Levels, largest, loudest, trailing
 from player.audio.dsp.octave_gain import STEP_DB, OctaveGains
 from player.audio.dsp.octaves import BAND_S, BandPowers
 from player.audio.dsp.rises import fast_levels
 from player.core.limits import CEILING_DBTP, MAX_GAIN_DB
-from player.core.measurement import BELOW_LIMIT_LU, MOMENTARY_ROOM_LU, SHORT_TERM_ROOM_LU
+from player.core.measurement import level_gain_db
 from player.core.settings.safety import TARGET_LUFS
 
 _SECTION: Final = round(600.0 / BAND_S)
@@ -89,13 +81,8 @@ class GainPlanner:
 
     def _without_rare_peaks(self, planned: Section) -> Section:
         """The plan with the highest peaks lowered as far as they alone keep the track below the target."""
-        room_db = TARGET_LUFS - BELOW_LIMIT_LU
-        gain_db = min(
-            TARGET_LUFS - planned.calm_lufs,
-            room_db + MOMENTARY_ROOM_LU - planned.momentary_lufs,
-            room_db + SHORT_TERM_ROOM_LU - planned.short_term_lufs,
-            MAX_GAIN_DB,
-        )
+        levels = planned.calm_lufs, planned.momentary_lufs, planned.short_term_lufs
+        gain_db = min(level_gain_db(TARGET_LUFS, *levels), MAX_GAIN_DB)
         most_db = max(
             CEILING_DBTP - gain_db,
             planned.peak_dbfs - RARE_PEAK_DB,

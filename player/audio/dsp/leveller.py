@@ -211,8 +211,8 @@ def _within_bounds(
     if not (strange.any() or room.any()):
         return np.zeros_like(gains)
     lowest = np.minimum(gains, _split(-np.maximum(levels - (calm + _HEARD_DB), 0.0), by_octave))
-    most, loud = gains.min(axis=1), _widened(_joined(strange, _BETWEEN), _LOUD_NEAR)
-    is_strange = _joined(strange, _LOUD_NEAR) | (smoothed(most) < 0.0)
+    most, loud = gains.min(axis=1), _widened(_closed(strange, _BETWEEN), _LOUD_NEAR)
+    is_strange = _closed(strange, _LOUD_NEAR) | (smoothed(most) < 0.0)
     margin = np.where(loud, np.where(is_strange, _CALMER_LU, _margin_near(powers, calm, loud)), -np.inf)
     deepest = most - room
     for _ in range(_ROUNDS):
@@ -355,8 +355,8 @@ def _moving_any(marks: Marks, reach: int) -> Marks:
     return np.stack([_widened(marks[:, at], reach) for at in range(marks.shape[1])], axis=1)
 
 
-def _joined(marks: Marks, reach: int) -> Marks:
-    """The marks and what lies between two of them at most twice ``reach`` apart."""
+def _closed(marks: Marks, reach: int) -> Marks:
+    """The marks and what lies between two of them at most twice ``reach`` apart (morphological closing)."""
     return ~_widened(~_widened(marks, reach), reach)
 
 

@@ -49,13 +49,7 @@ from player.audio.dsp.planned_gain import PlannedGain, interpolated
 from player.audio.dsp.rises import fast_levels
 from player.audio.dsp.types import Block, Gains
 from player.core.limits import CEILING_DBTP, FAULT_LEVEL, MAX_GAIN_DB, MAX_RISE_DB_PER_S
-from player.core.measurement import (
-    BELOW_LIMIT_LU,
-    MOMENTARY_ROOM_LU,
-    PEAKS_COST_DB,
-    SHORT_TERM_ROOM_LU,
-    UNMEASURED_LUFS,
-)
+from player.core.measurement import PEAKS_COST_DB, UNMEASURED_LUFS, level_gain_db
 from player.core.units import RATE_HZ, db_to_gain, gain_to_db
 
 STEP: Final = RATE_HZ // BAND_FRAMES
@@ -299,11 +293,9 @@ class LivePlan:
         self._calm += (10.0 ** (calm / 10.0) - self._calm) * share
         powers = np.where(strange, 0.0, known.powers[:, 0])
         peak = float(known.peaks[~strange].max(initial=0.0))
-        room = UNMEASURED_LUFS - BELOW_LIMIT_LU
+        levels = 10.0 * math.log10(self._calm), loudest(powers, MOMENTARY), loudest(powers, SHORT_TERM)
         self._aim_db = min(
-            UNMEASURED_LUFS - 10.0 * math.log10(self._calm),
-            room + MOMENTARY_ROOM_LU - loudest(powers, MOMENTARY),
-            room + SHORT_TERM_ROOM_LU - loudest(powers, SHORT_TERM),
+            level_gain_db(UNMEASURED_LUFS, *levels),
             max(-PEAKS_COST_DB, CEILING_DBTP - gain_to_db(peak)) - self._gain_db,
             MAX_GAIN_DB - self._gain_db,
         )

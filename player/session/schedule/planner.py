@@ -155,6 +155,11 @@ class _Memory:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def recall(self, keys: Iterable[Made]) -> None:
+        """Take earlier ones that became known only now."""
+        self._keys = dict.fromkeys((*keys, *self._keys))
+        self._latest = None
+
     @property
     def latest(self) -> tuple[Made, ...]:
         """Those to be saved; the same object until there is another one."""
@@ -204,8 +209,8 @@ class Planner:
 
     def recall(self, made: Iterable[Made], changed_at: datetime | None, missed: Iterable[Made]) -> None:
         """Take what would have been known at the start, had it been readable."""
-        self._made = _Memory((*made, *self._made.latest))
-        self._missed = _Memory((*missed, *self._missed.latest))
+        self._made.recall(made)
+        self._missed.recall(missed)
         self._changed_at = self._changed_at or changed_at
 
     @property
