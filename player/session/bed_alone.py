@@ -22,7 +22,7 @@ def tick(session: Session, now_s: float, out: Outcome) -> None:
     if not session.is_outlasted(now_s):
         return
     plan, tracks = session.end_plan, session.tracks
-    if plan.is_due(now_s) or session.queue.is_over:
+    if plan.is_due(now_s) or (session.queue.is_over and not session.phases.is_followed(now_s)):
         go_on(session, now_s, out)
     elif session.is_heard and not tracks.is_leaving and plan.is_fade_due(now_s):
         tracks.leave(plan.fade_s(now_s), now_s, out)

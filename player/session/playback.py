@@ -325,12 +325,14 @@ class Playback:
 
     def _is_phase_over(self, session: Session, now_s: float) -> bool:
         """Whether the next phase should be blended in now: at the end of its timer, or of its last track."""
-        queue = session.queue
-        if session.end_plan.is_last_phase or session.state not in {State.PLAYING, State.PAUSED}:
+        if session.state not in {State.PLAYING, State.PAUSED}:
             return False
+        queue = session.queue
         left_s = queue.left_s if queue.is_final else None
         is_ending = left_s is not None and left_s <= self.settings.fades.crossfade_s + OPENING_S
-        return session.end_plan.is_phase_due(now_s) or queue.is_over or is_ending
+        # an end of the tracks may come before a timer that no phase would follow
+        is_followed = (queue.is_over or is_ending) and session.phases.is_followed(now_s)
+        return is_followed or session.end_plan.is_phase_due(now_s)
 
     def advance(self, now: Now, out: Outcome, *, is_by_hand: bool = False) -> None:
         """Blend into the next phase of the night; without one the session fades out.

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
     TIMER_END_OF_PLAYLIST,
     TIMER_END_OF_TRACK,
     TIMER_OFF,
+    Order,
+    Phase,
     Playlist,
     Settings,
     TimerSetting,
@@ -51,6 +54,22 @@ def test_no_session_lasts_longer_than_the_longest(timer: TimerSetting) -> None:
     assert room.engine.level_db() == SILENCE_DB
     assert room.events("session_ended")[-1].news.data["reason"] == "max_session"
     assert not room.events("timer_expired")
+
+
+@pytest.mark.parametrize("bed", [(), (Bed("rain", outlasts_s=60.0),)], ids=["alone", "over a bed"])
+def test_a_phase_follows_tracks_that_end_before_a_timer_beyond_the_longest_session(bed: tuple[Bed, ...]) -> None:
+    """A story of 16 minutes until three hours, and rain after it: rain follows, and two hours end the night."""
+    story = Playlist("story", ("/s",), Order.ONCE)
+    settings = replace(SETTINGS, playlists=(story, *SETTINGS.playlists), session=SessionSettings(max_s=2 * HOUR_S))
+    room = Nights(settings, EVENING)
+    rain = Phase("rain", timer=TimerSetting.clock(3 * HOUR_S))
+    room.command(Play("story", timer=TimerSetting.clock(3 * HOUR_S), then=(rain,), bed=bed))
+    room.run_for(0.5 * HOUR_S)
+    shown = room.session.snapshot(room.now)
+    assert (shown.state, shown.playlist, shown.phase) == ("playing", "rain", 2)
+    room.run_for(1.5 * HOUR_S)
+    assert room.state is State.IDLE
+    assert room.events("session_ended")[-1].news.data["reason"] == "max_session"
 
 
 def test_nothing_moves_the_longest_end() -> None:
