@@ -45,6 +45,21 @@ def execute(playback: Playback, command: TimerCommand, now: Now, out: Outcome) -
             return _snooze(playback, for_s, now, out)
 
 
+def learn_time(playback: Playback, now: Now, out: Outcome) -> None:
+    """Once the clock is set: when the running session began, and the end of a timer until a time of day."""
+    session = playback.session
+    if session is None or not now.trusted:
+        return
+    if not session.started.trusted:
+        since_s, late_s = now.boot_s - session.started.boot_s, session.start.late_s
+        session.started = Now(session.started.boot_s, moved(now.wall, -since_s))
+        session.phases.learn_time(Now(session.started.boot_s - late_s, moved(now.wall, -since_s - late_s)))
+    # a fade that has begun goes on, because somebody may be asleep
+    is_fading = session.state not in {State.PLAYING, State.PAUSED} or session.tracks.is_leaving
+    if not is_fading and session.end_plan.learn_time(now):
+        announce_timer(session, now, out)
+
+
 def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:
     session = playback.session
     check_timer(timer, now)

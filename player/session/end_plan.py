@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from player.core.clock import Now, moved
 from player.core.limits import STOP_NOW_S, fallen_db
 from player.core.settings.safety import SessionSettings
 from player.core.settings.session import TimerMode, TimerSetting
 from player.core.units import format_duration
 from player.session.next_session import StartParams
 from player.session.queue_item import PlayingItem
-from player.session.sleep_timer import SleepTimer
+from player.session.sleep_timer import UNKNOWN_TIME_S, SleepTimer, is_assumed, resolve
 
 SHORTEST_AGAIN_S: Final = 60.0
 """Minimum seconds of a timer that `play` starts again."""
@@ -113,8 +114,27 @@ class EndPlan:
         self.timer = timer.hold(now_s) if is_held else timer
         self._last_part_s = math.inf
 
+    def learn_time(self, now: Now) -> bool:
+        """The clock is set: a timer until a time of day whose length was assumed ends at that time; True if so.
+
+        Where that has passed, or comes at once, the final fade has its time, and the end does not move back for it.
+        """
+        assumed_s = self.timer.deadline_boot_s
+        if not is_assumed(self.setting) or assumed_s is None:
+            return False
+        began_s = assumed_s - UNKNOWN_TIME_S
+        setting = resolve(self.setting, moved(now.wall, began_s - now.boot_s), is_trusted=True)
+        if setting == self.setting or setting.duration_s is None:
+            return False
+        soonest_s = min(assumed_s, now.boot_s + self.fade_out_s + OUTPUT_LATENCY_S)
+        self.setting = setting
+        self.timer = replace(self.timer, deadline_boot_s=max(began_s + setting.duration_s, soonest_s))
+        return True
+
     def extend(self, by_s: float, now_s: float) -> None:
-        """Move the end of the sleep timer."""
+        """Move the end of the sleep timer; where its length was assumed, by hand from now on."""
+        if is_assumed(self.setting):
+            self.setting = TimerSetting.clock(UNKNOWN_TIME_S)
         self.timer = self.timer.extend(by_s, now_s)
         self._last_part_s = math.inf
 

@@ -57,6 +57,10 @@ class PhasePlan:
         """Replace the phases after the present one."""
         self.then = self.then[: self.number - 1] + then
 
+    def learn_time(self, began: Now) -> None:
+        """The clock is set: when the session began."""
+        self._began = began
+
     def is_followed(self, ends_s: float | None) -> bool:
         """Whether another phase begins where the present one ends at that time; None: nobody knows when it ends.
 

@@ -20,17 +20,25 @@ from player.session.schedule.planner import next_moment
 SHORTEST_S: Final = 1.0
 """Minimum seconds of a timer; one that is shortened to less ends now."""
 UNKNOWN_TIME_S: Final = 45 * 60.0
-"""Seconds that ``until 06:30`` lasts while the clock is not set."""
+"""Seconds that ``until 06:30`` is assumed to last while the clock is not set."""
 
 
 def resolve(setting: TimerSetting, wall: datetime, *, is_trusted: bool) -> TimerSetting:
-    """The setting with the length of ``until``, counted from an aware local time; another one is returned as it is."""
+    """The setting with the length of ``until``, counted from an aware local time; another one is returned as it is.
+
+    While the clock is not set a length is assumed, see `is_assumed`.
+    """
     if setting.until is None:
         return setting
     if not is_trusted:
-        return TimerSetting.clock(UNKNOWN_TIME_S)
+        return replace(setting, duration_s=UNKNOWN_TIME_S)
     left_s = elapsed_s(wall, next_moment(setting.until, wall))
     return replace(setting, duration_s=min(max(left_s, SHORTEST_S), MAX_TIMER_S))
+
+
+def is_assumed(setting: TimerSetting) -> bool:
+    """Whether the length of ``until`` was assumed because the clock was not set."""
+    return setting.until is not None and setting.duration_s == UNKNOWN_TIME_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from player.core.clock import elapsed_s
-from player.core.commands import Play, SetTimer
-from player.core.settings.session import TIMER_OFF, Entry, Playlist, Settings, TimerMode, TimerSetting
+from player.core.commands import ExtendTimer, Play, SetTimer
+from player.core.settings.session import TIMER_OFF, Entry, Phase, Playlist, Settings, TimerMode, TimerSetting
+from player.core.states import State
 from player.session.checks import NOT_SET
 from player.session.memory.records import Documents, RecalledMemory, read_texts, texts
 from player.session.sleep_timer import UNKNOWN_TIME_S, resolve
@@ -151,3 +152,71 @@ def test_a_setting_is_written_as_people_write_it() -> None:
     assert shown == ["until 06:30", "45m", "off"]
     with pytest.raises(ValueError, match="a duration or a time of day"):
         TimerSetting(TimerMode.CLOCK)
+
+
+def unset(settings: Settings, at: datetime = datetime(2026, 1, 15, 20, 0, tzinfo=BERLIN)) -> Nights:
+    """Nights on a machine whose clock is two hours behind and not set."""
+    nights = Nights(settings, at)
+    nights.clock.is_trusted = False
+    nights.command(Play())
+    return nights
+
+
+def set_clock(nights: Nights) -> None:
+    """A time server answers."""
+    nights.clock.jump_wall(7200.0)
+    nights.clock.is_trusted = True
+    nights.run_for(10.0)
+
+
+def test_once_the_clock_is_set_a_default_until_ends_at_its_time() -> None:
+    """Played at 22:00, which the speaker learns five minutes later: silent at 06:30, and that is told."""
+    nights = unset(replace(SETTINGS, timer=HALF_SIX))
+    nights.run_for(300.0)
+    nights.clock.jump_wall(7200.0)
+    nights.run_for(10.0)
+    assert nights.session.snapshot(nights.now).timer_remaining_s == UNKNOWN_TIME_S - 310.0
+    nights.clock.is_trusted = True
+    nights.run_for(10.0)
+    shown = nights.session.snapshot(nights.now)
+    assert shown.timer_ends == datetime(2026, 1, 16, 6, 30, tzinfo=BERLIN)
+    assert shown.started == datetime(2026, 1, 15, 22, 0, tzinfo=BERLIN)
+    (told,) = nights.events("timer_set")
+    assert told.news.text == "silent in 8h24m40s, Fri 06:30"
+    nights.run_until(datetime(2026, 1, 16, 6, 31, tzinfo=BERLIN))
+    (ended,) = nights.events("session_ended")
+    assert abs(elapsed_s(ended.now.wall, datetime(2026, 1, 16, 6, 30, tzinfo=BERLIN))) <= 1.0
+
+
+def test_what_a_person_made_of_an_assumed_length_holds() -> None:
+    """Extended by ten minutes, or already fading, it ends as it was told."""
+    nights = unset(replace(SETTINGS, timer=HALF_SIX))
+    nights.command(ExtendTimer(600.0))
+    set_clock(nights)
+    assert nights.session.snapshot(nights.now).timer_remaining_s == UNKNOWN_TIME_S + 590.0
+    fading = unset(replace(SETTINGS, timer=HALF_SIX))
+    fading.run_for(UNKNOWN_TIME_S - 300.0)
+    assert fading.state is State.FADING_OUT
+    set_clock(fading)
+    assert (fading.state, fading.session.snapshot(fading.now).timer_remaining_s) == (State.FADING_OUT, 290.0)
+
+
+def test_an_until_that_passed_before_the_clock_was_set_leaves_the_fade_its_time() -> None:
+    """Until 22:05, and at 22:10 the clock is set: it fades from then on over ten minutes."""
+    nights = unset(replace(SETTINGS, timer=TimerSetting.at(time(22, 5))))
+    nights.run_for(600.0)
+    set_clock(nights)
+    nights.run_for(1.0)
+    assert nights.state is State.FADING_OUT
+    assert nights.session.snapshot(nights.now).timer_remaining_s == pytest.approx(600.0, abs=2.0)
+
+
+def test_a_phase_until_a_time_of_day_counts_from_the_start_that_the_clock_tells_later() -> None:
+    """45 minutes of rain, and the clock is set in them: what follows until 06:30 is silent at 06:30."""
+    phases = (Phase("rain", timer=HALF_SIX),)
+    rain = replace(SETTINGS.playlists[0], then=phases)
+    nights = unset(replace(SETTINGS, playlists=(rain,), timer=TimerSetting.clock(2700.0)))
+    set_clock(nights)
+    nights.run_for(3600.0)
+    shown = nights.session.snapshot(nights.now)
+    assert (shown.phase, shown.timer_ends) == (2, datetime(2026, 1, 16, 6, 30, tzinfo=BERLIN))
