@@ -38,6 +38,7 @@ from player.core.errors import ConfigError
 from player.core.events import Answer, Event, ItemStarted, LibraryRead, News, ScanMoved
 from player.core.snapshot import Snapshot
 from player.core.states import State
+from player.core.threads import TOO_MANY, has_started
 from player.library.folders import FolderChanged, LibraryFolders
 from player.mqtt.gateway import Gateway
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp, Refusal
@@ -342,7 +343,10 @@ class Daemon:
         if path is None:
             self._finish_reload(ConfigLoaded(self._config, self._reloads), now)
         else:  # the disk may not answer, and a stop must work meanwhile
-            threading.Thread(target=self._load, args=(path, self._reloads), name="lull-reload", daemon=True).start()
+            reading = threading.Thread(target=self._load, args=(path, self._reloads), name="lull-reload", daemon=True)
+            if not has_started(reading):
+                fault = ConfigError([f"{path}: cannot be read: {TOO_MANY}"])
+                self._finish_reload(ConfigLoaded(fault, self._reloads), now)
 
     def _load(self, path: Path, number: int) -> None:
         """Read the config; on a thread of its own."""

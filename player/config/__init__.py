@@ -30,6 +30,7 @@ from player.core.settings.audio import AudioSettings
 from player.core.settings.key import keys_of
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
+from player.core.threads import TOO_MANY, has_started
 from player.mqtt.triggers.settings import TriggerSettings
 
 STATE_DIR: Final = Path("/var/lib/lull")
@@ -209,7 +210,8 @@ def _bounded(path: Path) -> bytes:
         except (OSError, ValueError) as fault:
             answers.put(fault)
 
-    threading.Thread(target=read, name="lull-config", daemon=True).start()
+    if not has_started(threading.Thread(target=read, name="lull-config", daemon=True)):
+        raise ValueError(TOO_MANY)
     try:
         answer = answers.get(timeout=READ_S)
     except queue.Empty:

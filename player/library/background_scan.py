@@ -19,6 +19,7 @@ from typing import Final
 from player.core.clock import Clock
 from player.core.errors import LullError
 from player.core.events import LibraryRead, ScanMoved
+from player.core.threads import TOO_MANY, has_started
 from player.library.ports import Store
 from player.library.scan_pool import COMMAND, ScanSettings
 from player.library.scanner import Scan
@@ -66,12 +67,10 @@ class BackgroundScanner:
         self.stop()
         scan = self._scan = Scan(paths, self._store, self._clock, self._settings)
         thread = threading.Thread(target=self._run, args=(scan, paths), name="lull-scan", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as fault:  # the service's limit of tasks
-            self._tell(scan, ScanMoved(0, is_over=True, fault=f"{CANNOT_MEASURE}: {fault}", files=paths))
-        else:
+        if has_started(thread):
             self._thread = thread
+        else:
+            self._tell(scan, ScanMoved(0, is_over=True, fault=f"{CANNOT_MEASURE}: {TOO_MANY}", files=paths))
 
     def stop(self) -> None:
         """End the worker; nothing more is reported about that scan."""

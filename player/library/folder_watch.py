@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
+from player.core.threads import TOO_MANY, has_started
 from player.library.copies import CopyWatch
 from player.library.files import BINS, holds
 from player.library.folders import FolderChanged, LibraryFolders, look_at_library
@@ -60,8 +61,8 @@ class FolderWatch:
         """The content of a library, as far as it can be read in `FIRST_LOOK_S`. Any thread."""
         found: list[LibraryFolders] = []
         looking = threading.Thread(target=lambda: found.append(self._look(library)), name="lull-look", daemon=True)
-        looking.start()
-        looking.join(FIRST_LOOK_S)
+        if has_started(looking):
+            looking.join(FIRST_LOOK_S)
         return found[0] if found else LibraryFolders()
 
     def open(self, library: str | None, *, waits: bool = True) -> LibraryFolders:
@@ -74,7 +75,9 @@ class FolderWatch:
             self._copies.cover(())
             return LibraryFolders()
         run = self._run = _Watching(library, self._copies, self._deliver, self._look)
-        threading.Thread(target=run.run, name="lull-folders", daemon=True).start()
+        if not has_started(threading.Thread(target=run.run, name="lull-folders", daemon=True)):
+            log.warning("the library is not watched: %s", TOO_MANY)
+            return LibraryFolders()
         return run.first(FIRST_LOOK_S if waits else 0.0)
 
     def close(self) -> None:

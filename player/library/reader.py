@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from player.audio.decoder.native_threads import quarter_of
 from player.core.events import LibraryRead
 from player.core.settings.session import Playlist
+from player.core.threads import has_started
 from player.library.ports import Library
 from player.session.memory.memory import WatchList
 
@@ -67,9 +68,7 @@ class LibraryReader:
             if name in self._busy or list(self._busy.values()).count(quarter) >= MOST_OF_A_QUARTER:
                 continue
             thread = threading.Thread(target=self._read, args=(playlist, watched), name="lull-librarian", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the service's limit of tasks: tried again with the next look
+            if not has_started(thread):  # tried again with the next look
                 return
             del self._waiting[name]
             self._busy[name] = quarter

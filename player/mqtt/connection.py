@@ -86,7 +86,7 @@ class Link(Protocol):
         ...
 
     def start(self) -> None:
-        """Begin to connect; returns at once."""
+        """Begin to connect; returns at once. Called again, it does nothing, or tries again where it could not begin."""
         ...
 
     def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:

@@ -180,7 +180,10 @@ class Gateway:
         self._line = self._next = None
 
     def _advance(self, boot_s: float) -> None:
-        """End the waits that are over."""
+        """End the waits that are over, and begin to connect where that was not possible before."""
+        for line in (self._line, self._next):
+            if line is not None and not line.is_up:
+                line.link.start()
         if self._next is not None and boot_s >= self._replace_by_s:
             self._replace(boot_s)
             self._triggers.connection_lost()

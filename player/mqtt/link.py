@@ -14,6 +14,7 @@ from typing import Final
 
 from player.core.clock import SystemClock
 from player.core.settings.mqtt import MqttSettings
+from player.core.threads import TOO_MANY, has_started
 from player.mqtt.client import PahoConnection
 from player.mqtt.connection import Connect, Connection, ConnectionPlan
 from player.mqtt.identity import Backoff, client_id_of, read_password
@@ -83,8 +84,9 @@ class MqttLink:
         return tuple(name for name in (*self._plan.commands, *self._wanted) if name in connection.refused)
 
     def start(self) -> None:
-        """Begin to connect; returns at once."""
-        self._thread.start()
+        """Begin to connect; returns at once. Called again, it does nothing, or tries again where it could not begin."""
+        if self._thread.ident is None and not has_started(self._thread):
+            self._report_down(TOO_MANY)
 
     def stop(self, timeout_s: float, *, says_offline: bool = True) -> None:
         """Publish ``offline`` and disconnect, within about ``timeout_s``; a thread that hangs is left behind."""

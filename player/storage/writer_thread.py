@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from player.core.errors import StoreError
+from player.core.threads import has_started
 from player.session.memory.ports import MemoryStore
 from player.session.memory.records import BY_URI, RECORD, Batch, Documents, RecalledMemory, read_texts, texts
 from player.storage.pending_batch import NOTHING, Done, PendingBatch, joined
@@ -175,7 +176,8 @@ class WriterThread:
 
     def _finish(self, reading: BoundedCall[RecalledMemory]) -> None:
         """Wait for the store that did not answer at the start; what it has counts as not read."""
-        reading.answer(threading.TIMEOUT_MAX)
+        with contextlib.suppress(CallHangs):  # there was no thread for it
+            reading.answer(threading.TIMEOUT_MAX)
         if self._hangs:
             self._hangs, self._generation = False, None
             self._fault = self._fault or HANGS  # so that it is tried at once
@@ -219,15 +221,19 @@ class WriterThread:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        """Where what is done within does not return, that is told, and those who wait are answered."""
+        """Where what is done within does not return, that is told, and those who wait are answered.
+
+        Without a thread for that it is done all the same.
+        """
         watch = threading.Timer(self._hangs_s, self._say_that_it_hangs)
         watch.daemon = True
-        watch.start()
+        is_watched = has_started(watch)
         try:
             yield
         finally:
-            watch.cancel()
-            watch.join()  # what it has begun to say comes before what is said next
+            if is_watched:
+                watch.cancel()
+                watch.join()  # what it has begun to say comes before what is said next
             self._hangs = False
 
     def _say_that_it_hangs(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from player.core.errors import LullError
+from player.core.threads import TOO_MANY, has_started
 
 T = TypeVar("T")
 
@@ -31,10 +32,8 @@ class BoundedCall(Generic[T]):
         self._answers: list[T] = []
         self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError as fault:  # the service's limit of tasks: as good as a call that hangs
-            self._fault = CallHangs(str(fault))
+        if not has_started(self._thread):  # as good as a call that hangs
+            self._fault = CallHangs(TOO_MANY)
 
     def _run(self) -> None:
         try:

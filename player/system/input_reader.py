@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 
 from player.core.clock import Clock
 from player.core.input_codes import key_name, turn_name
+from player.core.threads import TOO_MANY, has_started
 from player.system import inotify
 from player.system.gestures import Gestures
 from player.system.input_devices import (
@@ -95,21 +96,31 @@ class InputReader:
         self._thread: threading.Thread | None = None
 
     def listen(self, wishes: tuple[InputWish, ...]) -> None:
-        """Listen to these devices and to no others; where the wishes are the same, nothing changes."""
-        if wishes == self._wishes:
+        """Listen to these devices and to no others; where it does so already, nothing changes."""
+        if wishes == self._wishes and not self._is_refused:
             return
         self.close()
         self._wishes = wishes
         if wishes:
             self._run = Listening(wishes, self._hear, self._tell, self._clock, self._system)
-            self._thread = threading.Thread(target=self._run.run, name="lull-inputs", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run.run, name="lull-inputs", daemon=True)
+            if has_started(thread):
+                self._thread = thread
+            else:  # the next reload tries again
+                self._tell(f"no button and no knob is read: {TOO_MANY}")
+
+    @property
+    def _is_refused(self) -> bool:
+        """Whether there was no thread for it."""
+        return self._run is not None and self._thread is None
 
     def close(self) -> None:
         """Close all devices and withdraw what was reported about them."""
         if self._run is not None and self._thread is not None:
             self._run.stop()
             self._thread.join(JOIN_S)  # a device that is grabbed can be opened only once
+        elif self._is_refused:
+            self._tell(None)
         self._run = self._thread = None
         self._wishes = ()
 

@@ -22,6 +22,7 @@ from player.mqtt.self_check import is_token
 from player.session.memory.records import RECORD
 from player.session.messages import ExternalProblem
 from tests.daemon_rig import CONFIG, PATIENCE_S, House, LibraryThatHangs, NewTrack, lived_in
+from tests.fakes.threads import no_more_threads
 
 SOON_S = 10.0
 """Far less than the fade of a session, also on a machine ten times slower than a desktop."""
@@ -71,6 +72,19 @@ def test_a_bad_config_on_reload_leaves_the_old_one_and_is_a_problem_until_it_is_
     house.tell(Reload())
     house.wait(lambda: house.state()["problem"] is None and house.state()["volume_max"] == 50)
     assert house.notifier.told.count("reloading") == 2
+    assert house.notifier.told.count("ready") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lull-reload", "lull-config"])
+def test_a_reload_for_which_there_is_no_thread_is_a_problem_until_the_next_one(house: House, name: str) -> None:
+    """The service's limit of tasks: the old config stays, and the service manager does not wait."""
+    with no_more_threads(name):
+        house.tell(Reload())
+        house.wait(lambda: house.state()["problem"] is not None)
+    assert house.state()["problem"].endswith("lull.yaml: cannot be read: there are too many threads")
+    house.tell(Reload())
+    house.wait(lambda: house.state()["problem"] is None)
     assert house.notifier.told.count("ready") == 3
 
 

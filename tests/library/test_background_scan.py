@@ -6,7 +6,6 @@ import os
 import queue
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,12 @@ import pytest
 
 from player.core.clock import SystemClock
 from player.core.events import LibraryRead, ScanMoved
+from player.core.threads import TOO_MANY
 from player.library.background_scan import BackgroundScanner, ScanQueue
 from player.library.file_id import mark_of
 from tests.audio_files import noise, write_wav
 from tests.fakes.store import FakeStore
+from tests.fakes.threads import no_more_threads
 from tests.library.test_scanner import WORKER, child_processes, files
 
 PATIENCE_S = 20.0
@@ -73,19 +74,14 @@ def test_stopping_ends_the_process_and_its_news(tmp_path: Path) -> None:
     assert rig.told.empty()
 
 
-def test_too_many_threads_end_a_scan_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_threads_end_a_scan_and_nothing_else(tmp_path: Path) -> None:
     """The service's limit of tasks: said as a fault, and the next scan measures."""
     rig, paths = Rig(), files(tmp_path, "a.flac")
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
+    with no_more_threads():
         rig.scanner.start(tuple(paths))
     told = rig.until_over()
     assert told[-1].fault is not None
-    assert "can't start new thread" in told[-1].fault
+    assert TOO_MANY in told[-1].fault
     rig.scanner.start(tuple(paths))
     assert sum(moved.found for moved in rig.until_over()) == 1
 

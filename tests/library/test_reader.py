@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import pytest
-
 from player.core.events import LibraryRead
 from player.core.settings.session import Playlist
 from player.library.reader import LibraryReader
 from player.session.memory.memory import WatchList
+from tests.fakes.threads import no_more_threads
 
 NOTHING = WatchList()
 PATIENCE_S = 20.0
@@ -75,15 +74,10 @@ def test_an_urgent_playlist_is_read_before_those_that_wait() -> None:
     assert share.begun[-1] == "n0"
 
 
-def test_too_many_threads_delay_a_read_and_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_threads_delay_a_read_and_end_nothing() -> None:
     """The service's limit of tasks: Python says so by a RuntimeError."""
     share = Share()
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
+    with no_more_threads():
         share.look("/srv/music/rain")
     assert share.begun == []
     share.look("/srv/music/sea")

@@ -11,6 +11,7 @@ from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.link import MqttLink
 from player.mqtt.topics import Topics
 from tests.fakes.connection import WAIT_S, FakeBroker
+from tests.fakes.threads import no_more_threads
 
 TOPICS = Topics("lull", "bedroom", ())
 NIGHT_S = 8 * 3600.0
@@ -32,6 +33,20 @@ class Counted(Backoff):
         self.waited_s += pause_s
         self.longest_s = max(self.longest_s, pause_s)
         return 0.0
+
+
+def test_a_link_for_which_there_is_no_thread_is_begun_by_a_later_call() -> None:
+    """The service's limit of tasks at a reload of the broker: told, and it connects as soon as it can."""
+    broker, told = FakeBroker(), list[object]()
+    link = MqttLink(TOPICS, "id", told.append, broker.connect)
+    with no_more_threads():
+        link.start()
+        link.start()
+    assert told == [LinkDown("there are too many threads")]
+    link.start()
+    broker.next()
+    link.start()
+    link.stop(WAIT_S)
 
 
 def test_a_broker_that_is_away_for_a_night_costs_one_line_no_memory_and_a_minute_at_most_when_it_is_back() -> None:

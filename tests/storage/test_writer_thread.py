@@ -18,6 +18,7 @@ from player.storage.runtime_copy import RuntimeCopy
 from player.storage.writer_thread import HANGS, MemorySources, WriterThread
 from tests.contracts.test_memory import AT, ENDED, HEARD, KEPT, RECORD
 from tests.fakes.memory import FakeMemoryStore
+from tests.fakes.threads import no_more_threads
 
 PATIENCE_S = 20.0
 BANS = Batch(texts(replace(KEPT, record=None), replace(KEPT, bans=(), record=None)))
@@ -112,6 +113,30 @@ def test_what_is_handed_over_is_written_before_it_closes(desk: Desk) -> None:
     assert [heard for batch in desk.store.batches for heard in batch.heard] == list(HEARD)
     assert desk.store.is_closed
     assert set(desk.said) <= {None}
+
+
+def test_at_the_limit_of_threads_it_still_writes(desk: Desk) -> None:
+    """Whether a write hangs cannot be told then; the write is made, and nothing ends."""
+    desk.writer.recall()
+    with no_more_threads() as refused:
+        desk.writer.write(BANS)
+        desk.wait(lambda: bool(desk.store.batches))
+    desk.writer.write(Batch({}, HEARD, ENDED))
+    desk.wait(lambda: len(desk.store.batches) == 2)
+    assert refused == ["timer"]
+    assert set(desk.said) <= {None}
+
+
+def test_a_memory_for_whose_reading_there_is_no_thread_is_read_later() -> None:
+    """The night begins without it; then it is read and merged, as after a disk that hung."""
+    desk = Desk()
+    desk.store.write(Batch(texts(KEPT)))
+    with no_more_threads("lull-memory-reading", "lull-memory-copy"):
+        assert desk.writer.recall() == RecalledMemory()
+    desk.wait(lambda: bool(desk.found))
+    assert desk.found[0].bans == KEPT.bans
+    desk.writer.close(PATIENCE_S)
+    assert desk.said[-1] is None
 
 
 def test_nobody_waits_for_a_slow_card() -> None:

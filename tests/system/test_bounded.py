@@ -8,6 +8,7 @@ import pytest
 
 from player.core.errors import StoreError
 from player.system.bounded import BoundedCall, CallHangs
+from tests.fakes.threads import no_more_threads
 
 PATIENCE_S = 20.0
 
@@ -39,13 +40,9 @@ def test_what_hangs_is_not_waited_for_and_answers_later() -> None:
     assert call.answer(PATIENCE_S) is True
 
 
-def test_too_many_threads_are_as_good_as_a_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_threads_are_as_good_as_a_call_that_hangs() -> None:
     """The service's limit of tasks: Python says so by a RuntimeError, and who asks must go on."""
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    call = BoundedCall(lambda: 7, "test")
+    with no_more_threads():
+        call = BoundedCall(lambda: 7, "test")
     with pytest.raises(CallHangs):
         call.answer(PATIENCE_S)

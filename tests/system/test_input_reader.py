@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from player.mqtt.triggers.wishes import wishes_of
 from player.system import input_reader
 from player.system.gestures import BOUNCE_S, DOUBLE_S, LONG_S
 from player.system.input_devices import InputDevice, InputEvent
-from player.system.input_reader import LOOK_S, MAX_STEPS, SETTLE_S, InputWish, Listening
+from player.system.input_reader import LOOK_S, MAX_STEPS, SETTLE_S, InputReader, InputWish, Listening
 from tests.fakes.clock import FakeClock
 from tests.fakes.inputs import FakeInputs
+from tests.fakes.threads import no_more_threads
 from tests.mqtt.triggers.rule_texts import settings_of
 
 BUTTON = "button@11"
@@ -246,6 +248,21 @@ def test_a_thousand_bouncing_presses_are_a_thousand_commands(room: Room) -> None
         found = gate.take(room.clock.now(), lambda: SpeakerStatus(State.PLAYING, 30))
         obeyed += [one.origin for one in found if isinstance(one, Request)]
     assert obeyed == meant
+
+
+def test_a_reader_for_which_there_is_no_thread_is_told_and_begun_by_the_next_reload(room: Room) -> None:
+    """The service's limit of tasks; the same wishes are tried again then, and without any nothing is told."""
+    reader = InputReader(lambda *_: None, room.told.append, room.clock, room.inputs.system)
+    wishes, text = (InputWish(BUTTON),), "no button and no knob is read: there are too many threads"
+    with no_more_threads():
+        reader.listen(wishes)
+        reader.listen(())
+        reader.listen(wishes)
+    assert room.told == [text, None, text]
+    reader.listen(wishes)
+    assert room.told == [text, None, text, None]
+    assert any(thread.name == "lull-inputs" for thread in threading.enumerate())
+    reader.close()
 
 
 def test_unchanged_devices_are_no_new_wish() -> None:

@@ -53,6 +53,7 @@ from player.audio.dsp.native import kernel
 from player.core.clock import monotonic_us
 from player.core.errors import SourceError
 from player.core.events import DELIVERED_NOTHING, TOO_SLOW, is_web
+from player.core.threads import TOO_MANY, has_started
 from player.core.units import CHANNELS, RATE_HZ, format_duration
 
 INSTANCE_OPTIONS: Final = (
@@ -222,11 +223,9 @@ class VlcDecoder:
         reason = self._places.take(uri)
         if reason is None:
             thread = threading.Thread(target=self._keep, args=(source, uri, start_s), name="lull-decoder", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the service's limit of tasks: this track fails, and its slot is released
+            if not has_started(thread):  # this track fails, and its slot is released
                 self._places.give_back(uri)
-                reason = "cannot be opened: there are too many threads"
+                reason = f"cannot be opened: {TOO_MANY}"
         if reason is not None:
             source.end(reason)
         return source

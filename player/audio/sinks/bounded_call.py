@@ -1,10 +1,12 @@
-"""A bounded wait for calls that may block: each runs on a daemon thread of its own, one at a time. Standard library."""
+"""A bounded wait for calls that may block: each runs on a daemon thread of its own, one at a time."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from player.core.threads import has_started
 
 T = TypeVar("T")
 
@@ -24,11 +26,13 @@ class BoundedCaller:
             undo: receives a result that comes too late; runs on the thread of the call.
 
         Raises:
-            TimeoutError: it did not return in time, or an earlier one has still not returned.
+            TimeoutError: it did not return in time, an earlier one has still not returned, or no thread is free for it.
         """
         if self._last is not None and not self._last.has_ended(patience_s):
             raise TimeoutError
         call = _Call(work, undo)
+        if not has_started(threading.Thread(target=call.run, name="lull-device", daemon=True)):
+            raise TimeoutError
         self._last = call  # type: ignore[assignment]
         return call.result(patience_s)
 
@@ -44,7 +48,6 @@ class _Call(Generic[T]):
         self._results: list[T] = []
         self._fault: Exception | None = None
         self._has_ended = threading.Event()
-        threading.Thread(target=self._run, name="lull-device", daemon=True).start()
 
     def has_ended(self, patience_s: float) -> bool:
         """Whether it returns within ``patience_s`` seconds."""
@@ -61,7 +64,8 @@ class _Call(Generic[T]):
                 raise TimeoutError
             return self._results[0]
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """The body of the thread."""
         try:
             found = self._work()
             with self._lock:

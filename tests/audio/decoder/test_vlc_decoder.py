@@ -22,6 +22,7 @@ from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
 from player.audio.dsp.types import Block
 from tests.audio_files import encode, mute_video, noise, picture, sine, with_picture, write_wav
+from tests.fakes.threads import no_more_threads
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -270,16 +271,11 @@ class TestBrokenThings:
         assert len(drain(source)) > 19 * 48_000
 
     def test_a_thread_that_cannot_be_begun_is_a_fault_and_costs_no_place(
-        self, decoder: VlcDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, decoder: VlcDecoder, tmp_path: Path
     ) -> None:
         """The service has a limit of tasks; the engine hears of a track that failed, and later ones open."""
-
-        def refuse(_thread: threading.Thread) -> None:
-            raise RuntimeError("can't start new thread")
-
         path = str(write_wav(tmp_path / "a.wav", noise(1.0)))
-        with monkeypatch.context() as limit:
-            limit.setattr(threading.Thread, "start", refuse)
+        with no_more_threads():
             for _ in range(MOST_OF_A_QUARTER + 1):
                 assert decoder.open(path).fault == "cannot be opened: there are too many threads"
         assert len(drain(decoder.open(path))) > 40_000

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from player.audio.sinks.bounded_call import BoundedCaller
+from tests.fakes.threads import no_more_threads
 
 SOON_S = 0.05
 PATIENCE_S = 10.0
@@ -18,6 +19,14 @@ def test_the_result_or_the_exception_comes_back() -> None:
     assert caller.call(lambda: 7, PATIENCE_S) == 7
     with pytest.raises(ZeroDivisionError):
         caller.call(lambda: 1 // 0, PATIENCE_S)
+    assert caller.call(lambda: 8, PATIENCE_S) == 8
+
+
+def test_a_call_for_which_there_is_no_thread_is_as_good_as_one_that_hangs() -> None:
+    """The service's limit of tasks: the device is tried again later, as any that does not answer."""
+    caller = BoundedCaller()
+    with no_more_threads(), pytest.raises(TimeoutError):
+        caller.call(lambda: 7, PATIENCE_S)
     assert caller.call(lambda: 8, PATIENCE_S) == 8
 
 
