@@ -30,6 +30,7 @@ from player.core.errors import SourceError
 from player.core.events import is_web
 from player.core.playlist_files import SUFFIXES, PlaylistEntry, parse_playlist
 from player.core.text import clean_text
+from player.core.threads import has_started
 
 CONNECT_S: Final = 8.0
 """Time limit for the connection and the first line of an answer, and again for the first byte of its body."""
@@ -126,11 +127,14 @@ class WebStream:
 
     @contextlib.contextmanager
     def _within(self, limit_s: float) -> Iterator[None]:
-        """Close the connection after ``limit_s``: a server that sends a byte now and then never causes a timeout."""
+        """Close the connection after ``limit_s``: a server that sends a byte now and then never causes a timeout.
+
+        Without a thread for that, the timeouts of the socket have to do.
+        """
         self._give_up_s = monotonic_us() / 1e6 + limit_s
         alarm = threading.Timer(limit_s, self._hang_up)
         alarm.daemon = True
-        alarm.start()
+        has_started(alarm)
         try:
             yield
         finally:
@@ -228,13 +232,16 @@ class WebStream:
         return answer
 
     def _dial(self, address: tuple[str, int], timeout: float, *_source: object) -> socket.socket:
-        """A connected socket; gives up soon after `close`. Raises OSError."""
+        """A connected socket; the addresses of the host share the time. Gives up soon after `close`. Raises OSError."""
         fault: OSError = TimeoutError()
-        for family, kind, protocol, _, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        end_s = monotonic_us() / 1e6 + timeout
+        for number, (family, kind, protocol, _, place) in enumerate(found):
             made = socket.socket(family, kind, protocol)
             made.setblocking(False)
             code = made.connect_ex(place)
-            give_up_s = monotonic_us() / 1e6 + timeout
+            now_s = monotonic_us() / 1e6
+            give_up_s = now_s + (end_s - now_s) / (len(found) - number)
             while code == errno.EINPROGRESS and not self._closed.is_set() and monotonic_us() / 1e6 < give_up_s:
                 if select.select((), (made,), (), _LOOK_S)[1]:
                     code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

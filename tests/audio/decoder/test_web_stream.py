@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from player.audio.decoder.web_stream import WebStream
+from tests.fakes.threads import no_more_threads
 
 SOUND = b"\xff\xfb\x90\x00" + bytes(5000)
 
@@ -68,6 +72,43 @@ def test_an_address_is_encoded_as_browsers_do_it(station: Station, path: str, as
     """Spaces and letters of any script; what is encoded already stays as it is."""
     assert station.open(path) == len(SOUND)
     assert station.asked == [asked]
+
+
+def test_it_opens_also_where_there_is_no_thread_for_its_alarm(station: Station) -> None:
+    """The service's limit of tasks."""
+    with no_more_threads("timer") as refused:
+        assert station.open("/a.mp3") == len(SOUND)
+    assert refused == ["timer"]
+
+
+@contextmanager
+def full_server() -> Iterator[tuple[str, int]]:
+    """The address of a server with no room for another connection: it does not answer."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        place = server.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(place)
+        time.sleep(0.05)
+        yield place
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize("living", [0, 3, None])
+def test_the_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch, living: int | None) -> None:
+    """Addresses that answer nothing cost no more than the limit together, and one that answers has its turn."""
+    with socket.create_server(("127.0.0.1", 0)) as server, full_server() as silent:
+        places = [server.getsockname() if number == living else silent for number in range(4)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place) for place in places]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_words: found)
+        began_s = time.monotonic()
+        with nullcontext() if living is not None else pytest.raises(TimeoutError):
+            WebStream("http://radio.example")._dial(("radio.example", 80), 1.0).close()
+        assert time.monotonic() - began_s < 2.0
 
 
 def test_a_malformed_entry_of_a_list_is_passed_over(station: Station) -> None:
