@@ -38,7 +38,6 @@ ON: Final = frozenset({"true", "yes", "on"})
 OFF: Final = frozenset({"false", "no", "off"})
 _NUMBER = re.compile(r"[+-]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})", re.ASCII)
 _HOST = re.compile(r"[\w-][\w.-]{0,252}")
-_CHOICES_SHOWN: Final = 12
 
 
 class ValueReported(Exception):
@@ -123,12 +122,6 @@ def group(spot: ConfigValue) -> str:
     name = word(spot)
     check_group(name)
     return name
-
-
-def choices(words: Sequence[str]) -> str:
-    """Words as a message lists them, at most a dozen."""
-    more = len(words) - _CHOICES_SHOWN
-    return ", ".join(words[:_CHOICES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def number(spot: ConfigValue) -> float:

@@ -18,7 +18,6 @@ from player.config.readers import (
     ConfigValue,
     Reader,
     ValueReported,
-    choices,
     clock_time,
     days,
     file_path,
@@ -39,7 +38,7 @@ from player.config.schema_night import beds, check_bed, check_playlist_name, dat
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.speakers import check_device
 from player.config.yaml_tree import Leaf, Listing, Table, shown
-from player.core.errors import did_you_mean
+from player.core.errors import choices, did_you_mean
 from player.core.settings.audio import AudioSettings
 from player.core.settings.bed import Bed
 from player.core.settings.key import ConfigKey

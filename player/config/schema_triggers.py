@@ -25,7 +25,7 @@ from player.config.readers import (
 )
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.commands import ChangeEntry, Command, Play, SetPlaylist, SetSchedule, SetStartTime, SetVolume, Tonight
-from player.core.errors import Refused, did_you_mean
+from player.core.errors import Refused, choices, did_you_mean
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import FAVOURITES, Entry, Settings, VolumeSettings
 from player.core.validation import check_name
@@ -185,8 +185,8 @@ def _verb(spot: ConfigValue) -> str:
     value = text(spot)
     verb = verb_named(value)
     if verb not in VERBS:
-        choices = ", ".join(verb for verb in VERBS if verb not in {"status", "tracks"})
-        raise ValueError(f"{shown(value)} is not a command{did_you_mean(value, VERBS)}; choose one of {choices}")
+        known = ", ".join(verb for verb in VERBS if verb not in {"status", "tracks"})
+        raise ValueError(f"{shown(value)} is not a command{did_you_mean(value, VERBS)}; choose one of {known}")
     return verb
 
 
@@ -261,7 +261,7 @@ def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -
     playlist = command.playlist if isinstance(command, Play | SetPlaylist | Tonight | ChangeEntry) else None
     if playlist is not None and around.playlists and playlist not in (*around.playlists, FAVOURITES.name):
         guess = did_you_mean(playlist, around.playlists)
-        row.blame(f"{shown(playlist)} is not a playlist{guess}; choose one of {', '.join(around.playlists)}")
+        row.blame(f"{shown(playlist)} is not a playlist{guess}; choose one of {choices(around.playlists)}")
     volume = command.volume if isinstance(command, Play | SetVolume | Tonight | ChangeEntry) else None
     is_step = isinstance(command, SetVolume) and command.is_relative
     if volume is not None and not is_step and volume > around.volume.max:
@@ -274,4 +274,4 @@ def _check_command(row: ConfigValue, command: Command, around: TriggerContext) -
     entry = command.entry if isinstance(command, SetSchedule | SetStartTime | ChangeEntry) else None
     if entry is not None and entry not in entries:
         guess = did_you_mean(entry, entries)
-        row.blame(f"{shown(entry)} is not a schedule entry{guess}; choose one of {', '.join(entries) or 'none'}")
+        row.blame(f"{shown(entry)} is not a schedule entry{guess}; choose one of {choices(entries)}")

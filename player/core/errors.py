@@ -7,7 +7,7 @@ stands: in a reply, in the journal, on the terminal.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 
@@ -43,9 +43,17 @@ class StoreError(LullError):
     """The state directory cannot be read or written."""
 
 
+_SHOWN: Final = 12
 _LONGEST_WORD: Final = 64
 _MOST_CHOICES: Final = 300
 """A comparison costs about 0.1 ms, and this runs on the thread that obeys commands."""
+
+
+def choices(words: Iterable[str], most: int = _SHOWN) -> str:
+    """Words as a message lists them, at most so many; ``none`` where there are none."""
+    listed: Sequence[str] = list(words)
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "") or "none"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from player.core.clock import Now
-from player.core.errors import Refused, did_you_mean
+from player.core.errors import Refused, choices, did_you_mean
 from player.core.events import Track
 from player.core.settings.session import Phase, Playlist, Settings, TimerSetting
 from player.core.text import quoted_text
@@ -20,6 +20,9 @@ NOT_SET: Final = (
 """Why something that needs the time of day is refused."""
 CHOICES: Final = 8
 """Maximum number of titles that a message names where several match."""
+FEW: Final = 5
+"""Maximum number of titles that a message names where none matches."""
+TRACKS: Final = "`tracks` lists all of them"
 
 
 def find_playlist(settings: Settings, name: str | None) -> Playlist:
@@ -29,17 +32,18 @@ def find_playlist(settings: Settings, name: str | None) -> Playlist:
     found = settings.playlist(name)
     if found is None:
         names = [playlist.name for playlist in settings.playlists]
-        raise Refused(f"unknown playlist {name!r}{did_you_mean(name, names)}; available: {', '.join(names) or 'none'}")
+        raise Refused(f"unknown playlist {name!r}{did_you_mean(name, names)}; available: {choices(names)}")
     return found
 
 
-def find_track(name: str, among: Sequence[Titled], place: str | None = None) -> Titled:
+def find_track(name: str, among: Sequence[Titled], place: str | None = None, *, listed: str = TRACKS) -> Titled:
     """The one track with that title, or else with that part in its title; letters in any case.
 
     Args:
         name: what was asked for.
         among: the tracks it may be.
         place: the playlist that they are of, where only one was looked into; for the reason.
+        listed: how to list them all.
 
     Raises:
         Refused: there is none, or there are several; the reason names what might be meant.
@@ -51,12 +55,20 @@ def find_track(name: str, among: Sequence[Titled], place: str | None = None) -> 
         return found[0]
     titles = sorted({track.title for track in found})
     if len(titles) > 1:
-        more = f" and {len(titles) - CHOICES} more" if len(titles) > CHOICES else ""
-        raise Refused(f"{len(titles)} tracks match {quoted_text(name)}: {', '.join(titles[:CHOICES])}{more}")
+        raise Refused(f"{len(titles)} tracks match {quoted_text(name)}: {choices(titles, CHOICES)}")
     if found:
         raise Refused(f"{len(found)} tracks are called {quoted_text(titles[0])}; name the playlist too")
     where = "" if place is None else f" in {place!r}"
-    raise Refused(f"no track {name!r}{where}{did_you_mean(name, [track.title for track in among])}")
+    raise no_such(f"no track {name!r}{where}", name, among, listed)
+
+
+def no_such(what: str, name: str, among: Iterable[Titled], listed: str) -> Refused:
+    """The refusal of a name that is no title: with the nearest title, otherwise some titles and how to list all."""
+    titles = list(dict.fromkeys(track.title for track in among))
+    near = did_you_mean(name, titles)
+    if near or not titles:
+        return Refused(what + (near or "; none is known"))
+    return Refused(f"{what}; there {'are' if len(titles) > 1 else 'is'} {choices(titles, FEW)} ({listed})")
 
 
 def check_volume(settings: Settings, volume: int) -> None:

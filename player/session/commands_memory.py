@@ -12,10 +12,10 @@ from typing import Final, TypeAlias, TypeVar
 from player.core.clock import Now
 from player.core.commands import AllowAgain, Like, NeverAgain, Unlike
 from player.core.commands_level import Calibrate, NoteReading
-from player.core.errors import Refused, did_you_mean
+from player.core.errors import Refused
 from player.core.events import Track
 from player.session.calibrate import play_noise, take_reading
-from player.session.checks import find_track
+from player.session.checks import TRACKS, find_track, no_such
 from player.session.library_findings import found_in
 from player.session.memory.memory import Memory, RememberedTrack
 from player.session.memory.records import Documents
@@ -26,6 +26,7 @@ MemoryCommand: TypeAlias = NeverAgain | AllowAgain | Like | Unlike | Calibrate |
 
 _Named = TypeVar("_Named", Track, RememberedTrack)
 _LEFT_OUT: Final = "banned or left out track"
+_HOW_TO_LIST: Final = {"track": TRACKS, _LEFT_OUT: "`lull bans` lists all of them"}
 
 
 def execute(command: MemoryCommand, memory: Memory, playback: Playback, now: Now, out: Outcome) -> str:
@@ -100,7 +101,7 @@ def _like(name: str | None, memory: Memory, playback: Playback, now: Now, out: O
 def _unlike(name: str | None, memory: Memory, playback: Playback, out: Outcome) -> str:
     track: Track | RememberedTrack
     if name is not None:
-        track = find_track(name, list(memory.likes.values()))
+        track = find_track(name, list(memory.likes.values()), listed="`tracks favourites` lists all that are liked")
     else:
         track = _playing("unlike", playback)
         if not memory.is_liked(track):
@@ -143,4 +144,4 @@ def _find(what: str, name: str, among: Iterable[_Named]) -> _Named:
         return found[0]
     if any(wanted in one.title.casefold() for one in choices):
         return find_track(name, choices)
-    raise Refused(f"no {what} {name!r}{did_you_mean(name, [one.title for one in choices])}")
+    raise no_such(f"no {what} {name!r}", name, choices, _HOW_TO_LIST[what])

@@ -178,6 +178,8 @@ def test_a_part_of_a_title_is_enough_where_no_other_track_has_it() -> None:
     assert (answer.is_done, answer.text) == (False, "2 tracks match 'drop': DROPLETS, DROPS")
     assert room.ask(NeverAgain("let")).text == "never again: DROPLETS"
     assert room.ask(NeverAgain("ain")).text == "never again: RAIN"
+    unknown = "no banned or left out track 'sea'; there are DROPLETS, RAIN (`lull bans` lists all of them)"
+    assert room.ask(AllowAgain("sea")).text == unknown
     assert room.ask(AllowAgain("drop")).text == "allowed again: DROPLETS"
 
 

@@ -93,6 +93,14 @@ def test_what_is_not_one_track_is_refused(nights: Remembering, command: Command,
     assert len(nights.store.batches) == before
 
 
+def test_an_unknown_title_names_those_that_are_liked(nights: Remembering) -> None:
+    """And how to list them; without any it says so."""
+    assert nights.command(Unlike("Tent")).text == "no track 'Tent'; none is known"
+    nights.command(Like("Drops"))
+    answer = nights.command(Unlike("Tent")).text
+    assert answer == "no track 'Tent'; there is Drops (`tracks favourites` lists all that are liked)"
+
+
 def test_likes_outlive_a_death_and_are_written_at_once(nights: Remembering) -> None:
     """In the documents, which are also what memory.json holds; the latest is listed first."""
     for title in ("Drops", "Brushes"):

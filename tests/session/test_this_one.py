@@ -70,14 +70,16 @@ def test_a_track_is_found_by_its_title_or_a_part_that_is_its_own(
     ("asked", "reason"),
     [
         (Play(track="rain"), "2 tracks match 'rain': Gentle Rain, Heavy Rain"),
-        (Play(track="thunder"), "no track 'thunder'"),
-        (Play(track="Towel", playlist="rain"), "no track 'Towel' in 'rain'"),
+        (Play(track="thunder"), "no track 'thunder'; there are Towels, Brushes, Drops in a Cave, Drops on a Tent, "
+         "Drops and 2 more (`tracks` lists all of them)"),
+        (Play(track="Towel", playlist="rain"), "no track 'Towel' in 'rain'; there are Drops on a Tent, Drops, "
+         "Gentle Rain, Heavy Rain (`tracks` lists all of them)"),
         (Play(track="Brushs"), "no track 'Brushs' (did you mean 'Brushes'?)"),
         (Play(track="/rain/Drops.flac"), "no track '/rain/Drops.flac'"),
         (Play(track="http://host/x"), "no track 'http://host/x'"),
         (Play("sea", track="Drops"), "unknown playlist 'sea'"),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_one_track_of_the_library_is_refused_and_changes_nothing(
     nights: Nights, asked: Play, reason: str
 ) -> None:

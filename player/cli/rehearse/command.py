@@ -17,7 +17,7 @@ from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
-from player.core.errors import LullError, StoreError, did_you_mean
+from player.core.errors import LullError, StoreError, choices, did_you_mean
 from player.core.events import Event, News
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
@@ -250,9 +250,7 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
     for entry in settings.schedule:
         if entry.name == name:
             return entry
-    raise LullError(
-        f"{name!r} is not a schedule entry{did_you_mean(name, names)}; choose one of {', '.join(names) or 'none'}"
-    )
+    raise LullError(f"{name!r} is not a schedule entry{did_you_mean(name, names)}; choose one of {choices(names)}")
 
 
 def _path_playlist(paths: list[str]) -> Playlist:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from player.core.clock import Now
 from player.core.commands import ChangeEntry, NotTonight, SetSchedule, SetStartTime, SkipTonight, Tonight
 from player.core.days import DAYS, words_of
-from player.core.errors import Refused, did_you_mean
+from player.core.errors import Refused, choices, did_you_mean
 from player.core.settings.session import ONCE, Entry, Settings
 from player.core.snapshot import EntryState
 from player.session.checks import NOT_SET, check_volume, find_playlist
@@ -230,8 +230,8 @@ class Schedule:
         """The entry of that name in the config. Raises Refused where there is none."""
         entries = {entry.name: entry for entry in self._settings.schedule}
         if name not in entries:
-            choices = ", ".join(entries) or "none"
-            raise Refused(f"unknown schedule entry {name!r}{did_you_mean(name, entries)}; available: {choices}")
+            guess = did_you_mean(name, entries)
+            raise Refused(f"unknown schedule entry {name!r}{guess}; available: {choices(entries)}")
         return entries[name]
 
     def _move(self, command: SetStartTime, out: Outcome) -> str:
