@@ -21,6 +21,7 @@ from typing import Final
 from player.core.digest import sha256_hex
 from player.core.errors import StoreError
 from player.session.memory.records import NAMES, RECORD, TRIES
+from player.storage.unusable import why_unusable
 from player.system.privileges import give_to_owner
 
 FILE_NAME: Final = "memory.json"
@@ -88,7 +89,7 @@ def write_copy(folder: Path, documents: Mapping[str, str]) -> None:
         os.replace(new, path)
         _sync_folder(folder)
     except OSError as fault:
-        raise StoreError(f"{path} cannot be written: {fault.strerror}") from fault
+        raise StoreError(why_unusable(path, fault)) from fault
 
 
 def _checksum(documents: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from player.core.errors import StoreError
+from player.storage.unusable import why_unusable
 from player.system.privileges import give_to_owner
 
 log = logging.getLogger("lull")
@@ -135,7 +136,9 @@ class Database:
                 raise self._error(fault) from fault
 
     def _error(self, fault: Exception) -> StoreError:
-        return StoreError(f"{self._path} cannot be used: {fault}")
+        return StoreError(
+            f"the store cannot be used: {fault}" if self._path is None else why_unusable(self._path, fault)
+        )
 
     def _connected(self) -> sqlite3.Connection:
         """The open database. Raises StoreError, or one of `READ_FAULTS`."""
@@ -184,7 +187,7 @@ class Database:
                 if os.geteuid() == 0 and self._path.is_symlink() and self._path.lstat().st_uid != 0:
                     raise StoreError(f"{self._path} is a link that somebody else made; root does not follow it")
             except OSError as fault:
-                raise StoreError(f"{self._path.parent} cannot be made: {fault.strerror}") from fault
+                raise self._error(fault) from fault
             if not self._path.exists() and not os.path.lexists(f"{self._path}-wal"):
                 _make(self._path, self._layout.steps)
         # no implicit transactions: each statement is separate and is on the disk when it is done
@@ -271,7 +274,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     except FileNotFoundError:
         raise StoreError(f"{path} does not exist: nothing has been remembered yet") from None
     except OSError as fault:
-        raise StoreError(f"{path} cannot be read: {fault.strerror}") from fault
+        root = "; try it with sudo" if isinstance(fault, PermissionError) else ""
+        raise StoreError(f"{path} cannot be read: {fault.strerror}{root}") from fault
     address = f"file:{quote(str(path))}?mode=ro"
     for options in ("", "&immutable=1"):
         base = sqlite3.connect(address + options, uri=True, timeout=BUSY_MS / 1000, check_same_thread=False)

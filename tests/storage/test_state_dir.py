@@ -121,7 +121,8 @@ def test_full_from_the_start_is_said_and_kept_once_there_is_room(small_disk: Pat
     others = fill(small_disk)
     keeper = Keeper(small_disk / "state")
     assert keeper.said[0] is not None
-    assert "nothing new is saved across restarts" in keeper.said[0]
+    full = f"the disk of {small_disk / 'state'} is full; free some space there, or set another state_dir"
+    assert keeper.said[0] == f"nothing new is saved across restarts: {full}"
     assert keeper.ban("/music/a") is not None
     others.unlink()
     keeper.wait(lambda: keeper.said[-1] is None)
@@ -167,7 +168,8 @@ def test_read_only_at_the_start_and_later_writable(small_disk: Path) -> None:
     remount(small_disk, "ro")
     keeper = Keeper(small_disk / "state")
     assert [ban.uri for ban in keeper.recalled.documents.bans] == ["/music/a"]
-    assert keeper.ban("/music/b") is not None
+    reason = f"{small_disk / 'state'} is on a read-only disk; make that writable, or set another state_dir"
+    assert keeper.ban("/music/b") == reason
     remount(small_disk, "rw")
     keeper.wait(lambda: keeper.said[-1] is None)
     assert keeper.ban("/music/c") is None
