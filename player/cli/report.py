@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_over_mqtt(args: argparse.Namespace, *, is_of_many: bool) -> int:
     """Print the reports that speakers have published; returns the exit code."""
-    from player.cli.client.commands import find_speaker, listed_speakers
+    from player.cli.client.commands import find_speaker, listed_speakers, no_answer
     from player.cli.client.nights import NightReports
     from player.cli.client.request import NoAnswer
 
@@ -98,8 +98,7 @@ def _run_over_mqtt(args: argparse.Namespace, *, is_of_many: bool) -> int:
         print(f"lull: {printable(error)}", file=sys.stderr)
         return USAGE
     except NoAnswer as error:
-        print(f"lull: {printable(error)}", file=sys.stderr)
-        return NO_ANSWER
+        return no_answer(error, args)
     if len(found.reports) > 1:
         print(f"lull: several speakers are known: {', '.join(found.reports)}; name one with --device", file=sys.stderr)
         return USAGE

@@ -26,7 +26,7 @@ from player.mqtt.payload_values import as_object
 from player.mqtt.topics import ALL, Topics
 
 if TYPE_CHECKING:
-    from player.cli.client.request import SpeakerClient
+    from player.cli.client.request import NoAnswer, SpeakerClient
 
 QUERIED: Final = {"status": "state", "tracks": "data"}
 """The part of an answer that a query shows, by verb."""
@@ -71,10 +71,13 @@ def send(args: argparse.Namespace, verb: Verb | None, fields: dict[str, Any]) ->
     except Ambiguous as error:
         return _fail(error, USAGE)
     except NoAnswer as error:
-        _fail(error, NO_ANSWER)
-        if args.host is None and config_file(args.config) is None:
-            _fail(NOTHING_HERE, NO_ANSWER)
-        return NO_ANSWER
+        return no_answer(error, args)
+
+
+def no_answer(error: NoAnswer, args: argparse.Namespace) -> int:
+    """Say why nobody answered, in one line; returns the exit code."""
+    is_guess = args.host is None and config_file(args.config) is None
+    return _fail(f"{NOTHING_HERE} ({error.what})" if is_guess else error, NO_ANSWER)
 
 
 def refuse_audience(args: argparse.Namespace, what: str) -> int:
@@ -139,12 +142,15 @@ def listed_speakers(args: argparse.Namespace) -> tuple[str, ...]:
 
 def _state(args: argparse.Namespace) -> dict[str, Any] | None:
     """The state of the speaker; None, with a line that says so, where it does not answer."""
-    from player.cli.client.request import SpeakerClient
+    from player.cli.client.request import NoAnswer, SpeakerClient
 
     try:
         with SpeakerClient(*find_speaker(args), args.timeout) as speaker:
             state: dict[str, Any] | None = speaker.ask("status", {}).get("state")
             return state
+    except NoAnswer as error:
+        no_answer(error, args)
+        return None
     except (LullError, ValueError) as error:
         print(f"lull: {shown.printable(error)}", file=sys.stderr)
         return None

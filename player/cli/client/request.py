@@ -82,7 +82,15 @@ OFFLINE_S: Final = 1.0
 
 
 class NoAnswer(LullError):
-    """Broker or speaker did not answer; the message says which, where, and what to check."""
+    """Broker or speaker did not answer; the message says which, where, and what to check.
+
+    Attributes:
+        what: the message without what to check.
+    """
+
+    def __init__(self, what: str, check: str = "") -> None:
+        self.what = what
+        super().__init__(f"{what}. Check {check}" if check else what)
 
 
 class Ambiguous(LullError):
@@ -208,8 +216,8 @@ class SpeakerClient:
     def _nobody(self) -> NoAnswer:
         offline = ", ".join(sorted(self._availability)) or "none is known"
         return NoAnswer(
-            f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline}). Check "
-            "that lull runs (systemctl status lull), and --prefix"
+            f"no speaker is online under {self._settings.prefix!r} at {self.where} (offline: {offline})",
+            "that lull runs (systemctl status lull), and --prefix",
         )
 
     def _note(self, incoming: Incoming) -> None:
@@ -239,6 +247,6 @@ class SpeakerClient:
 
 def _no_connection(reason: str) -> NoAnswer:
     return NoAnswer(
-        f"no connection to the broker at {reason}. Check that it runs, and --host, --port, --username and "
-        "--password-file, or mqtt in the config"
+        f"no connection to the broker at {reason}",
+        "that it runs, and --host, --port, --username and --password-file, or mqtt in the config",
     )

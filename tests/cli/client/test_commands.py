@@ -199,10 +199,13 @@ def test_a_broker_that_is_not_there_is_3_and_named(capsys: pytest.CaptureFixture
 def test_without_a_config_and_a_night_it_is_told_that_nothing_plays(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The default broker was asked only because nothing else is known."""
+    """In one line: the default broker was asked only because nothing else is known."""
     monkeypatch.setattr(client, "config_file", lambda _: None)
-    assert client.run(parse("pause", "--port", str(free_port()))) == 3
-    assert client.NOTHING_HERE in capsys.readouterr().err
+    port = free_port()
+    said = f"lull: {client.NOTHING_HERE} (no connection to the broker at localhost:{port}: Connection refused)\n"
+    for words in (["pause"], ["schedule"], ["stop", "--all"]):
+        assert client.run(parse(*words, "--port", str(port))) == 3
+        assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(
