@@ -22,6 +22,7 @@ _TEXTS: Final = (
     b"http://", b"https://", b"rtsp://", b"file:",
 )  # fmt: skip
 _MOST_TAGS: Final = 16
+_MATROSKA: Final = b"\x1a\x45\xdf\xa3"
 _MP4_BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
 _NEVER_DOUBLE: Final = (
     b"fLaC", b"OggS", b"\x0b\x77", b"\x7f\xfe\x80\x01", b"wvpk", b"TTA1", b"MAC ", b"MPCK", b"MP+", b"#!AMR", b"FLV",
@@ -61,10 +62,13 @@ class FileContent:
     Attributes:
         refusal: why it must not be given to libVLC, a phrase that follows its name; None if it may be given.
         may_be_double: it may hold 64-bit float. The soxr resampler of libVLC 3 corrupts the heap with it.
+        states_length: its container states its length. That of an MP3 or AAC may be a guess from the file's size,
+            whatever the file is called.
     """
 
     refusal: str | None
     may_be_double: bool = False
+    states_length: bool = False
 
 
 def look_into(path: str) -> FileContent:
@@ -84,7 +88,12 @@ def look_into(path: str) -> FileContent:
         return FileContent(
             f"has {metadata_bytes >> 20} MB of pictures and tags in it; at most {most_mb} MB are allowed"
         )
-    return FileContent("is a compressed archive" if is_packed(head) else None, may_be_double)
+    return FileContent("is a compressed archive" if is_packed(head) else None, may_be_double, _states_length(head))
+
+
+def _states_length(head: bytes) -> bool:
+    is_wav = head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE"
+    return is_wav or head[4:8] in _MP4_BOXES or head.startswith((b"fLaC", b"FORM", b"caff", _MATROSKA))
 
 
 def _flac_metadata_bytes(file: BinaryIO) -> int:
@@ -111,7 +120,7 @@ def _may_be_double(file: BinaryIO, head: bytes) -> bool:
         return not kinds or any(head[at + bits_at : at + bits_at + 2] in {b"", b"\x40\0"} for at in kinds)
     if head.startswith(b"FORM"):
         return b"COMM" not in head or b"fl64" in head.lower()
-    if head.startswith(b"\x1a\x45\xdf\xa3"):  # Matroska
+    if head.startswith(_MATROSKA):
         return b"A_PCM/FLOAT" in head or b"A_" not in head
     is_mpeg_audio = head[:1] == b"\xff" and head[1:2] >= b"\xe0"
     return not (is_mpeg_audio or head.startswith(_NEVER_DOUBLE))

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Final
 
 from player.audio.decoder.ring_source import RingSource
-from player.core.events import is_web
 from player.core.units import format_duration, to_seconds
 
 CRASHES: Final = "crashes the decoder"
@@ -19,9 +17,6 @@ CRASHES: Final = "crashes the decoder"
 
 MISSING_S: Final = 2.0
 """A shortfall below this is not worth a fault: decoders skip a damaged frame, encoders round the length."""
-
-EXACT_LENGTHS: Final = frozenset({".wav", ".flac", ".m4a", ".m4b", ".mp4", ".aif", ".aiff", ".caf", ".mka", ".mkv"})
-"""Containers that state their length. The length of an MP3 or AAC may be a guess from the file's size."""
 
 
 def unreadable(path: str) -> str | None:
@@ -41,8 +36,11 @@ def unreadable(path: str) -> str | None:
     return None if facts.st_size else "is empty"
 
 
-def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
-    """What is wrong with a track that is over; None if no fault is known."""
+def why_over(source: RingSource, start_s: float, *, states_length: bool = False) -> str | None:
+    """What is wrong with a track that is over; None if no fault is known.
+
+    ``states_length``: `player.audio.decoder.content_kind.FileContent` has it; the end of anything else is no fault.
+    """
     played_s = to_seconds(source.ring.written_frames)
     if source.is_alien:
         return "was decoded into an unexpected format"
@@ -52,6 +50,6 @@ def why_over(source: RingSource, uri: str, start_s: float) -> str | None:
         return f"has no sound after {format_duration(start_s)}" if start_s else "has no sound in it"
     length_s = source.length_s or 0.0
     missing_s = length_s - start_s - played_s
-    if missing_s > MISSING_S and not is_web(uri) and Path(uri).suffix.lower() in EXACT_LENGTHS:
+    if missing_s > MISSING_S and states_length:
         return f"lacks {format_duration(missing_s)} of its {format_duration(length_s)}"
     return None

@@ -270,7 +270,7 @@ class _Keeper:
                 return content.refusal
             self._may_be_double = content.may_be_double
             self._play_file(uri, start_s)
-            return why_over(self._source, uri, start_s)
+            return why_over(self._source, start_s, states_length=content.states_length)
         from player.audio.decoder.web_stream import WebStream  # imported late: with http and ssl it takes 2 MB
 
         stream = WebStream(uri, self._settings.web_stall_s)
@@ -285,7 +285,7 @@ class _Keeper:
         finally:
             stream.close()
             del _STREAMS[self._number]
-        return why_over(self._source, uri, start_s)
+        return why_over(self._source, start_s)
 
     def _play_file(self, path: str, start_s: float) -> None:
         """Play a file: libVLC opens it by itself, unless its header must be corrected."""

@@ -231,6 +231,21 @@ class TestBrokenThings:
         assert source.fault.startswith(("lacks 10s", "lacks 9.", "lacks 11s"))
         assert source.fault.endswith("of its 20s")
 
+    def test_the_container_says_whether_a_length_is_certain_and_not_the_name(
+        self, decoder: VlcDecoder, tmp_path: Path
+    ) -> None:
+        """An MP3 of which the beginning is quiet is guessed too long, also as a .wav; half a FLAC is half of one."""
+        sound = np.concatenate((np.zeros((6 * 48_000, 2), np.float32), noise(20.0)))
+        mp3 = encode(tmp_path / "a.mp3", sound, "-q:a", "2", "-write_xing", "0").rename(tmp_path / "a.wav")
+        whole = decoder.open(str(mp3))
+        assert len(drain(whole)) == pytest.approx(26 * 48_000, rel=0.05)
+        assert whole.fault is None
+        flac = encode(tmp_path / "a.flac", noise(20.0)).rename(tmp_path / "a.music")
+        flac.write_bytes(flac.read_bytes()[: flac.stat().st_size // 2])
+        half = decoder.open(str(flac))
+        drain(half)
+        assert str(half.fault).endswith("of its 20s")
+
     def test_a_truncated_mp3_just_ends(self, decoder: VlcDecoder, tmp_path: Path) -> None:
         """Its length may be wrong, so nothing is claimed."""
         path = encode(tmp_path / "a.mp3", noise(20.0), "-b:a", "128k")

@@ -16,7 +16,7 @@ from player.cli import main as command_line
 from player.cli import paths
 from player.cli.client import commands as client
 from player.cli.client import format as shown
-from player.cli.client import parsers
+from player.cli.client import parsers, schedule_list
 from player.cli.client import request as remote
 from player.cli.client.verbs import fields
 from player.core.commands import (
@@ -200,7 +200,8 @@ def test_without_a_config_and_a_night_it_is_told_that_nothing_plays(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one line: the default broker was asked only because nothing else is known."""
-    monkeypatch.setattr(client, "config_file", lambda _: None)
+    for module in (client, schedule_list):
+        monkeypatch.setattr(module, "config_file", lambda _: None)
     port = free_port()
     said = f"lull: {client.NOTHING_HERE} (no connection to the broker at localhost:{port}: Connection refused)\n"
     for words in (["pause"], ["schedule"], ["stop", "--all"]):
