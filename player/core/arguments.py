@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from player.core.days import day_of
 from player.core.errors import Refused
+from player.core.json_text import quoted
 from player.core.pillow import LOUDEST_DBA, QUIETEST_DBA, parse_level
 from player.core.settings.bed import BED_DB, MAX_BED_DB, MAX_BEDS, MIN_BED_DB, Bed
 from player.core.settings.safety import MAX_FADE_OUT_S
@@ -31,7 +32,6 @@ from player.core.values import (
     number,
     phases,
     place_s,
-    quoted,
     switch,
     text,
     timer,

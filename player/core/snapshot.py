@@ -32,7 +32,7 @@ from player.core.text import host_of
 from player.core.units import VOLUME_MAX
 
 NO_DEVICE: Final = "no sound device"
-"""First words of the text that says that there is no problem."""
+"""First words of the problem that the sound device is gone; homes look for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,18 @@ bounded before they are computed with.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import time
 from typing import Any, Final, TypeAlias
 
 from player.core.errors import Refused, did_you_mean
+from player.core.json_text import quoted, read_json
 from player.core.pillow import AskedLevel, parse_level
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.safety import Taper
 from player.core.settings.session import TIMER_END_OF_PLAYLIST, TIMER_END_OF_TRACK, TIMER_OFF, Phase, TimerSetting
-from player.core.text import MAX_TITLE, clean_text, is_harmless, quoted_text
+from player.core.text import MAX_TITLE, clean_text, is_harmless
 from player.core.units import parse_duration_s, parse_time_of_day
 
 MAX_TEXT: Final = 64
@@ -36,12 +36,6 @@ Value: TypeAlias = str | Mapping[str, Any] | None
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
 _CLOCK: Final = re.compile(r"(?:([0-9]{1,2}):)?([0-9]{1,3}):([0-5][0-9])")
-
-
-def quoted(value: object) -> str:
-    """The value as it is shown in a reason: quoted, and cut to forty characters."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return quoted_text(text if len(text) <= 40 else text[:39] + "…")
 
 
 def check_keys(what: str, fields: Mapping[str, Any], allowed: Iterable[str]) -> None:
@@ -193,10 +187,7 @@ def timer(value: object) -> TimerSetting:
 def phases(name: str, value: object) -> tuple[Phase, ...]:
     """What follows the beginning of a night: a list of objects, or JSON text of one."""
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise Refused(f"{name} {quoted(value)} is not a list of phases in JSON") from None
+        value = read_json(value, f"{name} {quoted(value)}")
     if not isinstance(value, list | tuple):
         raise Refused(f'{name} {quoted(value)} is not a list of phases, such as [{{"playlist": "rain", "for": "1h"}}]')
     return tuple(_phase(f"{name} {number}", fields) for number, fields in enumerate(value, 1))
@@ -232,10 +223,7 @@ def _phase(name: str, fields: object) -> Phase:
 def beds(name: str, value: object) -> tuple[Bed, ...]:
     """What plays under the tracks: a playlist, an object, a list of up to two, or off; or JSON text of one."""
     if isinstance(value, str) and value.strip()[:1] in {"[", "{"}:
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise Refused(f"{name} {quoted(value)} is not JSON") from None
+        value = read_json(value, f"{name} {quoted(value)}")
     if value is False or (isinstance(value, str) and value.strip().lower() in NO):
         return ()
     found = tuple(_bed(name, one) for one in (value if isinstance(value, list | tuple) else [value]))

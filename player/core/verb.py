@@ -12,7 +12,8 @@ from typing import Any, Final
 from player.core.arguments import Kind, seconds_in
 from player.core.commands import Command
 from player.core.errors import Refused
-from player.core.values import NO, Value, check_keys, quoted
+from player.core.json_text import quoted
+from player.core.values import NO, Value, check_keys
 
 IN_UNITS: Final = ("minutes", "seconds")
 """Keys that can be sent instead of an argument that is a length of time."""

@@ -18,21 +18,18 @@ from player.core import verb_makers as makers
 from player.core.commands import MAX_ANSWERED, Command
 from player.core.commands_level import MoveBed, SetBed, SetBedGain
 from player.core.errors import Refused, did_you_mean
+from player.core.json_text import quoted
 from player.core.settings.bed import Bed
-from player.core.values import MAX_TEXT, Value, quoted
+from player.core.values import MAX_TEXT, Value
 from player.core.verb import Argument, Verb
 
 
 def to_command(name: str, value: Value) -> Command:
-    """The command of a verb and its value.
-
-    Raises:
-        Refused: no such verb, or a value that it does not take; the reason names the verb and the choices.
-    """
+    """The command of a verb and its value. Raises Refused, with the verb and the choices, for what there is not."""
     verb = VERBS.get(verb_named(name))
     if verb is None:
-        hint = did_you_mean(name[:MAX_TEXT], VERBS)
-        raise Refused(f"unknown command {quoted(name)}{hint}; valid commands: {', '.join(VERBS)}")
+        meant = f"{quoted(name)}{did_you_mean(name[:MAX_TEXT], VERBS)}"
+        raise Refused(f"unknown command {meant}; valid commands: {', '.join(VERBS)}")
     return verb.command(value)
 
 

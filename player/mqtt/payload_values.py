@@ -1,26 +1,21 @@
 """Reads payloads from a broker: bytes in, a value out. Pure functions, any thread.
 
-Nothing here raises anything but `Refused`, whatever bytes come in: length, nesting and numbers are bounded before they
-are read (1e999, four thousand digits), and a key that appears twice is refused, because nobody can say which one was
-meant.
+Nothing here raises anything but `Refused`, whatever bytes come in: the length is bounded before they are read, and what
+is JSON is read by `player.core.json_text`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from player.core.errors import Refused
+from player.core.json_text import quoted, read_json
 from player.core.text import is_harmless
-from player.core.values import Value, quoted
+from player.core.values import Value
 
 MAX_PAYLOAD_BYTES: Final = 4096
 """Longer payloads are refused unread."""
-MAX_DEPTH: Final = 4
-
-_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-"""Strings, or brackets outside of them. A string without an end runs to the end, so that the scan stays linear."""
 
 
 def read(payload: bytes) -> Value:
@@ -50,59 +45,11 @@ def _plain(text: str) -> str | None:
 
 
 def _read_json(text: str) -> Value:
-    _check_depth(text)
-    try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_without_twins,
-            parse_constant=_refuse_number,
-            parse_float=_bounded_float,
-            parse_int=_bounded_int,
-        )
-    except ValueError as error:
-        raise Refused(f"the payload is not JSON: {error}") from None
+    value = read_json(text, "the payload")
     if isinstance(value, str):
         return _plain(value.strip())
     if not isinstance(value, dict):
         raise Refused("the payload is a JSON list; write one value or an object")
-    return value
-
-
-def _check_depth(text: str) -> None:
-    """Refuse deep nesting before the JSON reader descends into it; brackets inside of strings do not count."""
-    depth = 0
-    for match in _BRACKETS.finditer(text):
-        if match[0] in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Refused(f"the payload is nested more than {MAX_DEPTH} deep")
-        elif match[0] in "]}":
-            depth -= 1
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise Refused(f"the key {quoted(key)} appears twice")
-        found[key] = value
-    return found
-
-
-def _refuse_number(text: str) -> None:
-    raise Refused(f"{quoted(text)} is not a usable number")
-
-
-def _bounded_int(text: str) -> int:
-    if len(text) > 10:
-        _refuse_number(text)
-    return int(text)
-
-
-def _bounded_float(text: str) -> float:
-    value = float(text)
-    if not abs(value) < 1e10:
-        _refuse_number(text)
     return value
 
 

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from player.core.values import quoted
+from player.core.json_text import quoted
 
 BACK_WITHIN_S: Final = 5.0
 EVERY_S: Final = 300.0

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from player.core.commands import ReplyTo, Request, Stop
 from player.core.errors import Refused
+from player.core.json_text import quoted
 from player.core.text import is_harmless, without_controls
-from player.core.values import Value, quoted, text
+from player.core.values import Value, text
 from player.core.verbs import to_command
 from player.mqtt.incoming import Incoming
 from player.mqtt.payload_values import read

@@ -57,9 +57,9 @@ def test_a_payload_is_nothing_a_text_or_an_object(payload: bytes, said: object) 
         (b'{"volume": 1e999}', "'1e999' is not a usable number"),
         (b'{"volume": ' + b"9" * 4000 + b"}", "is not a usable number"),
         (b'{"volume": 1, "volume": 2}', "'volume' appears twice"),
-        (b'{"a":' * 5 + b"1" + b"}" * 5, "nested more than 4 deep"),
-        (b"[" * 4096, "nested more than 4 deep"),
-        (b'{"a":' * 800, "nested more than 4 deep"),
+        (b'{"a":' * 6 + b"1" + b"}" * 6, "nested more than 5 deep"),
+        (b"[" * 4096, "nested more than 5 deep"),
+        (b'{"a":' * 800, "nested more than 5 deep"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(payload: bytes, reason: str) -> None:

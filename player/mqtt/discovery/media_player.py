@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from player.core.commands import SetVolume
 from player.core.errors import Refused
+from player.core.json_text import quoted
 from player.core.published import whole_seconds
 from player.core.snapshot import NO_DEVICE, Snapshot
 from player.core.units import VOLUME_MAX
-from player.core.values import number, quoted
+from player.core.values import number
 from player.mqtt.payloads import public_text
 from player.mqtt.topics import OFFLINE, ONLINE, Topics
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from player.core.values import quoted
+from player.core.json_text import quoted
 
 MAX_BYTES: Final = 16 << 10
 """Longer messages are not read."""

@@ -34,10 +34,10 @@ from player.core.commands import (
 )
 from player.core.commands_level import Calibrate, MoveBed, SetBed, SetBedGain, SetLevel
 from player.core.events import News
+from player.core.json_text import quoted
 from player.core.pillow import AskedLevel
 from player.core.states import State
 from player.core.units import format_duration
-from player.core.values import quoted
 from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.filters import INPUT
 from player.mqtt.triggers.mailbox import ConnectionBreak, Mailbox

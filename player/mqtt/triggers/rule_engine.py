@@ -22,9 +22,9 @@ from enum import StrEnum
 from typing import Final
 
 from player.core.clock import Now
+from player.core.json_text import quoted
 from player.core.token_bucket import Bucket
 from player.core.units import format_duration
-from player.core.values import quoted
 from player.mqtt.incoming import Incoming
 from player.mqtt.triggers.content import Nothing, Scalar, show_path, value_in
 from player.mqtt.triggers.filters import fewest, matches

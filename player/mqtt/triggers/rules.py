@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 from player.core.commands import QUERIES, Command, Play, Resume, Stop, Toggle, Tonight
 from player.core.commands_level import Calibrate
 from player.core.input_codes import check_word
+from player.core.json_text import quoted
 from player.core.validation import check_length, check_range
-from player.core.values import quoted
 from player.mqtt.triggers.content import Scalar, Step
 from player.mqtt.triggers.filters import INPUT, check_filter
 
