@@ -152,9 +152,6 @@ class _Memory:
     def __contains__(self, key: Made) -> bool:
         return key in self._keys
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
     def recall(self, keys: Iterable[Made]) -> None:
         """Take earlier ones that became known only now."""
         self._keys = dict.fromkeys((*keys, *self._keys))
