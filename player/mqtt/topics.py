@@ -26,10 +26,18 @@ ALL: Final = "all"
 STOP: Final = "stop"
 _COMMON_KEYS: Final = ("id", "origin")
 _SHOWN_TOPIC: Final = 100
+MAX_TOPIC_BYTES: Final = 1024
+"""Longer topics from outside are not used."""
 RETAINED: Final = ("state", "night", "tracks", "light", "availability")
 """Last levels of the topics on which a speaker publishes retained messages; those of a former name are cleared."""
 _NO_ANSWERS: Final = frozenset({"cmd", "cmnd", "command", "set", "state", "availability", "config"})
 """Topic levels on which others take commands or publish their state; an answer there could be mistaken for one."""
+
+
+def is_name(topic: str) -> bool:
+    """Whether a message may be published there: a name without wildcards, and none of the broker's own."""
+    is_plain = 0 < len(topic.encode("utf-8", "replace")) <= MAX_TOPIC_BYTES and is_harmless(topic)
+    return is_plain and topic[0] != "$" and not set("+#") & set(topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +125,7 @@ class Topics:
         other speakers, so that they cannot be made to command each other. Below the prefix only ``reply`` is allowed.
         """
         levels = topic.split("/")
-        is_name = 0 < len(topic.encode("utf-8", "replace")) <= 1024 and is_harmless(topic) and topic[0] != "$"
-        if not is_name or set("+#") & set(topic) or _NO_ANSWERS & set(levels):
+        if not is_name(topic) or _NO_ANSWERS & set(levels):
             return False
         if topic.startswith(tuple(f"{root}/" for root in (self.discovery, "homeassistant"))):
             return False

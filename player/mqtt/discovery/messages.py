@@ -18,7 +18,7 @@ from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions, entities
 from player.mqtt.discovery.entry_entities import Fields, slug
 from player.mqtt.payload_values import as_object
-from player.mqtt.topics import OFFLINE, ONLINE, Topics
+from player.mqtt.topics import OFFLINE, ONLINE, Topics, is_name
 
 MANUFACTURER: Final = "lull"
 MODEL: Final = "Bedside speaker"
@@ -96,9 +96,15 @@ def with_removals(before: bytes, after: bytes) -> bytes | None:
     gone = {
         key: {"p": fields["p"]}
         for key, fields in components.items()
-        if key not in new["cmps"] and isinstance(fields, Mapping) and len(fields) > 1 and "p" in fields
+        if key not in new["cmps"] and key.isascii() and _is_entity(fields)
     }
     return _encode({**new, "cmps": new["cmps"] | gone}) if gone else None
+
+
+def _is_entity(fields: object) -> bool:
+    """Whether this announces an entity; what only names a platform has removed one."""
+    platform = fields.get("p") if isinstance(fields, Mapping) and len(fields) > 1 else None
+    return isinstance(platform, str) and platform.isascii()
 
 
 def root_of(payload: bytes) -> str | None:
@@ -107,7 +113,9 @@ def root_of(payload: bytes) -> str | None:
     topic = fields.get("avty_t")
     if topic is None and isinstance(fields.get("availability"), Mapping):
         topic = fields["availability"].get("topic")
-    return topic.removesuffix("/availability") if isinstance(topic, str) and topic.endswith("/availability") else None
+    if not isinstance(topic, str) or not topic.endswith("/availability") or not is_name(topic):
+        return None
+    return topic.removesuffix("/availability")
 
 
 def _device(speaker: Speaker, shown: EntityOptions) -> dict[str, bytes]:

@@ -494,7 +494,8 @@ def test_an_entity_that_is_gone_is_named_once_with_its_platform_alone() -> None:
     assert components == json.loads(after)["cmps"]
     assert with_removals(parting, after) is None
     assert with_removals(after, before) is None
-    for odd in (b"", b"no JSON", b"[]", b'{"cmps": 7}', b'{"cmps": {"a": 7, "b": {"name": "x", "y": 1}}}'):
+    strange = (b'{"cmps": {"\\ud800": {"p": "sensor", "x": 1}}}', b'{"cmps": {"a": {"p": {"\\ud800": 1}, "x": 1}}}')
+    for odd in (b"", b"no JSON", b"[]", b'{"cmps": 7}', b'{"cmps": {"a": 7, "b": {"name": "x", "y": 1}}}', *strange):
         assert with_removals(odd, after) is None
 
 
@@ -505,6 +506,8 @@ def test_an_announcement_leads_to_the_name_that_the_speaker_had() -> None:
             assert root_of(payload) == "lull/bedroom"
     for odd in (b"", b"{}", b'{"avty_t": 7}', b'{"avty_t": "x"}', b'{"availability": {"topic": []}}'):
         assert root_of(odd) is None
+    for unusable in ("a/#", "+/b", "lull/\\ud800", "a\\u0000b", "$SYS/x", "x" * 2000):
+        assert root_of(f'{{"avty_t": "{unusable}/availability"}}'.encode()) is None
 
 
 def test_own_announcements_are_known_by_their_topics() -> None:
