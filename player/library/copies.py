@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from player.core.clock import Clock
@@ -30,9 +31,13 @@ class CopyWatch:
 
     Args:
         clock: measures how long a file has stayed the same.
+
+    Attributes:
+        on_waiting: called when there is another file to wait for, on the thread that found it; must not block.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.on_waiting: Callable[[], None] = lambda: None
         self._clock = clock
         self._began_s = clock.now().boot_s
         self._lock = threading.Lock()
@@ -76,9 +81,10 @@ class CopyWatch:
                 self._seen[path] = known
             is_settled = now.boot_s - known[1] >= SETTLE_S
             is_complete = facts.st_size > 0 and is_settled and not self._is_written(path, now.boot_s)
-            if not is_complete:
+            if not is_complete and path not in self._waiting:
                 self._waiting.add(path)
-            elif path in self._waiting:
+                self.on_waiting()
+            elif is_complete and path in self._waiting:
                 self._waiting.discard(path)
                 self._completed.add(os.path.dirname(path))
             return is_complete

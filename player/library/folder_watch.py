@@ -111,6 +111,7 @@ class _Watching:
         self._is_over = False
         self._lock = threading.Lock()
         self._wake = WakeUp()
+        copies.on_waiting = self._wake.wake
         self._inotify: inotify.Inotify | None = None
         self._folders: dict[str, _Mark] = {}
         self._changed: dict[str, float] = {}
@@ -143,6 +144,7 @@ class _Watching:
                     next_look_s = self._copies.now_s + LOOK_S
                 if self._wait(self._wait_s(next_look_s)):
                     next_look_s = min(next_look_s, self._copies.now_s + REST_S)
+                self._wake.clear()
                 self._tell_of_changes()
         except Exception:  # the thread ends here; what is in the library is still played
             log.exception("the library is not watched any more")

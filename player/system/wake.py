@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -15,14 +16,19 @@ class WakeUp:
         self._lock = threading.Lock()
 
     def fileno(self) -> int:
-        """Readable from the first `wake` on."""
+        """Readable from `wake` on."""
         return self._fd
 
     def wake(self) -> None:
-        """End this and all further waits; does nothing when the other thread has ended."""
+        """End this and all further waits, until `clear`; does nothing when the other thread has ended."""
         with self._lock:
             if not self._is_closed:
                 os.eventfd_write(self._fd, 1)
+
+    def clear(self) -> None:
+        """Let the next wait last again. Only the thread that waits."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
 
     def close(self) -> None:
         """Close the descriptor: from now on its number may belong to another file."""

@@ -288,6 +288,16 @@ def test_copied_files_are_found_and_half_copied_ones_are_not(rig: Rig) -> None:
     assert "renamed" in names(rig.found)
 
 
+def test_what_seems_new_at_the_start_counts_soon(tmp_path: Path) -> None:
+    """As all files do while the clock is not set: nobody writes to them, so no event ends the wait for the next look."""
+    make(tmp_path / "music/rain/a.mp3")
+    rig = Rig(tmp_path / "music")
+    try:
+        rig.wait({"a"}, SETTLE_S + 8.0)
+    finally:
+        rig.watch.close()
+
+
 def test_a_folder_that_another_one_has_replaced_is_watched(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stick that is mounted there, or a folder that was made anew: half a copy in it never counts."""
     watched, watch = list[str](), inotify.Inotify.watch
