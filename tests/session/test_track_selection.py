@@ -106,6 +106,16 @@ def test_a_stream_is_taken_up_at_its_present() -> None:
     assert found[1] == 0.0
 
 
+def test_a_place_waits_for_a_library_that_is_away() -> None:
+    """A stick or a share that comes after a power cut: nothing could be read at first."""
+    choice = choice_at(ResumePoint("a", 100.0, 250.0))
+    found = LibraryRead("rain", choice.tracks or ())
+    choice.set_tracks(LibraryRead("rain", (), ("/media/stick does not exist",)))
+    assert choice.pop_resume_point() is None
+    choice.set_tracks(found)
+    assert choice.pop_resume_point() == (Track("a", "a", measured=MEASURED), 250.0)
+
+
 def test_a_place_is_taken_once_and_only_if_its_track_may_be_played() -> None:
     """What has vanished or was banned meanwhile is not gone on with."""
     choice = choice_at(ResumePoint("a", 1.0, 1.0))
