@@ -262,6 +262,9 @@ class PahoConnection:
             return
         self._reason = None
         self._limit = getattr(properties, "MaximumPacketSize", None)
+        at_once = getattr(properties, "ReceiveMaximum", client.max_inflight_messages)
+        # a broker may end the connection for more; the setter is for a closed one
+        client._max_inflight_messages = min(client.max_inflight_messages, at_once)
         subscriptions = self._subscriptions()
         if subscriptions:
             self._subscribe(client, (*self._plan.commands, *self._plan.others), subscriptions)

@@ -91,7 +91,7 @@ class TrackSelection:
         return None if found is None or found.measured == track.measured else found
 
     def pop_resume_point(self) -> tuple[Track, float] | None:
-        """The track and place to resume at, once; None where there is nothing to resume, or no track can be read yet."""
+        """The track and place to resume at, once; None without one, and while no track can be read yet."""
         if not (self.opening or self.tracks):
             return None
         point, self.resume_point = self.resume_point, None

@@ -289,7 +289,7 @@ def test_copied_files_are_found_and_half_copied_ones_are_not(rig: Rig) -> None:
 
 
 def test_what_seems_new_at_the_start_counts_soon(tmp_path: Path) -> None:
-    """As all files do while the clock is not set: nobody writes to them, so no event ends the wait for the next look."""
+    """As all files do while the clock is not set: nobody writes to them, so no event ends the wait for a look."""
     make(tmp_path / "music/rain/a.mp3")
     rig = Rig(tmp_path / "music")
     try:

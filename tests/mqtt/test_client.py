@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -382,6 +383,39 @@ class Taken:
     """paho's note that it took a message."""
 
     rc = 0
+
+
+def test_no_more_messages_wait_for_an_answer_than_the_broker_takes() -> None:
+    """It may end the connection for one more than its Receive Maximum, which is 10 for some."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1], protocol=MqttProtocol.V5)
+        up = threading.Event()
+        broker = PahoConnection(settings, None, ConnectionPlan("id"), up.set, lambda _message: None)
+        thread = threading.Thread(target=broker.serve)
+        thread.start()
+        client, _ = server.accept()
+        with client:
+            client.recv(1000)
+            client.sendall(b"\x20\x06\x00\x00\x03\x21\x00\x02")  # CONNACK with Receive Maximum 2
+            assert up.wait(WAIT_S)
+            for number in range(5):
+                assert broker.publish("t", b"message %d" % number, qos=1)
+            assert _received(client, 2) == [0, 1]
+            client.sendall(b"\x40\x02\x00\x01")  # PUBACK of the first
+            assert _received(client, 1) == [2]
+        thread.join(WAIT_S)
+
+
+def _received(client: socket.socket, count: int) -> list[int]:
+    """The numbers of the messages that come, and of those that come at once behind them."""
+    found = b""
+    client.settimeout(WAIT_S)
+    while found.count(b"message ") < count:
+        found += client.recv(1000)
+    client.settimeout(0.2)
+    with contextlib.suppress(TimeoutError):
+        found += client.recv(1000)
+    return [int(found[place + 8 : place + 9]) for place in range(len(found)) if found[place:].startswith(b"message ")]
 
 
 @pytest.mark.slow
