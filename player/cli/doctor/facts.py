@@ -168,18 +168,20 @@ class PlaylistState:
 
     Attributes:
         tracks: number of tracks, including streams.
+        playable: number of them for which no reason is known why they would not be heard.
         left_out: a sentence for each thing that was left out.
         unmeasured: number of tracks that no scan has tried.
         faulty: files that cannot be played, with the reason.
         lowered: files in which something stands out, with where it is and how far it will be lowered.
         set_aside: files that are left out because of crashes.
         banned: number of banned tracks.
-        closed: paths that the service's user cannot read, with the place that prevents it.
+        closed: places that keep the service's user from files, each once.
         is_store_read: whether this user can read the measurements.
     """
 
     name: str
     tracks: int
+    playable: int
     streams: int = 0
     left_out: tuple[str, ...] = ()
     unmeasured: int = 0

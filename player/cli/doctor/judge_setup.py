@@ -23,6 +23,7 @@ from player.system.input_devices import GROUP, InputDevice
 
 LITTLE_BYTES: Final = 50 << 20
 """Memory and measurements of a large library take a few megabytes; a card that is nearly full fails elsewhere first."""
+_OPEN: Final = "chmod o+rX, from there down"
 _MENDS: Final = {
     BrokerAnswer.NO_NAME: "check mqtt.host; an address instead of a name also works where names do not",
     BrokerAnswer.REFUSED: "start the broker there (systemctl status mosquitto), or check mqtt.port",
@@ -85,14 +86,15 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
     ``measure`` is the command that measures it; None where a daemon runs and does it by itself.
     """
     check = f"playlist {playlist.name}"
-    lost = len(playlist.faulty) + len(playlist.set_aside) + len(playlist.closed) + playlist.banned
-    if playlist.tracks <= lost:
-        reasons = (*playlist.left_out, *playlist.closed, *playlist.faulty, *playlist.set_aside)
+    if not playlist.playable:
+        closed = [f"lull cannot read {place}" for place in playlist.closed]
+        reasons = (*playlist.left_out, *closed, *playlist.faulty, *playlist.set_aside)
         said = f": {shortened(reasons)}" if reasons else ""
         if playlist.tracks and playlist.tracks == playlist.banned:
             yield wrong(check, "all of it is banned", "lull bans lists them; lull bans --undo TRACK lifts a ban")
         else:
-            yield wrong(check, f"nothing in it can be played{said}", "copy music there, or check its paths")
+            mend = _OPEN if playlist.closed else "copy music there, or check its paths"
+            yield wrong(check, f"nothing in it can be played{said}", mend)
     else:
         streams = f", {playlist.streams} of them streams" if playlist.streams else ""
         banned = f", {playlist.banned} banned" if playlist.banned else ""
@@ -102,7 +104,7 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
         if playlist.left_out:
             yield warning(check, shortened(playlist.left_out), "check its paths")
         if playlist.closed:
-            yield warning(check, f"lull cannot read {shortened(playlist.closed)}", "chmod o+rX, from there down")
+            yield warning(check, f"lull cannot read {shortened(playlist.closed)}", _OPEN)
         if playlist.faulty:
             yield warning(check, f"cannot be played: {shortened(playlist.faulty)}", "copy these files again")
         if playlist.set_aside:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from player.cli.doctor.facts import PlaylistState, UserAccount
@@ -26,9 +28,13 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
     files = [track for track in tracks if not track.is_stream]
     measured, is_store_read = _measured(files, state_dir)
     fatal = {death.uri for death in memory.set_aside}
+    closed = {} if account is None else _closed(files, _folders(playlist), account)
+    faulty = {uri for uri, found in measured.items() if found is not None and found.measured is None}
+    allowed = memory.allowed(tracks)
     return PlaylistState(
         playlist.name,
         tracks=len(tracks),
+        playable=sum(track.uri not in fatal | faulty | closed.keys() for track in allowed),
         streams=sum(track.is_stream and not is_noise(track.uri) for track in tracks),
         left_out=read.warnings,
         unmeasured=sum(found is None for found in measured.values()),
@@ -43,8 +49,8 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
             if found is not None and found.measured is not None and (what := what_is_lowered(found.measured))
         ),
         set_aside=tuple(Path(track.uri).name for track in files if track.uri in fatal),
-        banned=len(tracks) - len(memory.allowed(tracks)),
-        closed=() if account is None else tuple(_closed(files, account)),
+        banned=len(tracks) - len(allowed),
+        closed=tuple(dict.fromkeys(closed.values())),
         is_store_read=is_store_read,
     )
 
@@ -71,11 +77,21 @@ def _find(store: StoreReader, uri: str) -> MeasureResult | None:
         return MeasureResult(None, fault.strerror or "cannot be read")
 
 
-def _closed(files: Iterable[Track], account: UserAccount) -> Iterator[str]:
-    """Files that the service's user may not read; a folder is named once."""
-    told: set[str] = set()
-    for track in files:
-        place = barrier(Path(track.uri), account, READ)
-        if place is not None and place not in told:
-            told.add(place)
-            yield place
+def _folders(playlist: Playlist) -> frozenset[Path]:
+    """The folders of a playlist, in which files are found only by who may list them."""
+    named = (os.path.realpath(os.path.expanduser(path)) for path in (*playlist.opening, *playlist.paths))
+    return frozenset(Path(path) for path in named if os.path.isdir(path))
+
+
+def _closed(files: Iterable[Track], folders: frozenset[Path], account: UserAccount) -> dict[str, str]:
+    """The files that the service's user may not find or read, each with the place that prevents it."""
+
+    @cache
+    def closed(folder: Path) -> str | None:
+        """The first place that keeps the user from listing the folder, or from one above it."""
+        is_listed = folder in folders or not folders.isdisjoint(folder.parents)
+        above = closed(folder.parent) if folder.parent != folder else None
+        return above or (barrier(folder, account, READ) if is_listed else None)
+
+    found = ((track.uri, closed(Path(track.uri).parent) or barrier(Path(track.uri), account, READ)) for track in files)
+    return {uri: place for uri, place in found if place is not None}

@@ -25,7 +25,7 @@ from tests.mqtt.triggers.rule_texts import settings_of
 UP = BrokerState(BrokerAnswer.UP, "hub:1883", availability="online")
 LULL = UserAccount("lull", 990, frozenset({990, 29}), frozenset({"lull", "audio"}))
 GOOD = StateDir("/var/lib/lull", free_bytes=1 << 30)
-RAIN = PlaylistState("rain", tracks=10)
+RAIN = PlaylistState("rain", tracks=10, playable=10)
 
 
 def levels(found: list[Finding]) -> list[Level]:
@@ -93,11 +93,11 @@ def test_a_playlist_with_music_is_right() -> None:
 @pytest.mark.parametrize(
     "playlist",
     [
-        PlaylistState("rain", 0, left_out=("/srv/rain does not exist",)),
-        PlaylistState("rain", 2, faulty=("a.mp3 x", "b.mp3 x")),
-        PlaylistState("rain", 1, banned=1),
-        PlaylistState("rain", 1, closed=("/srv",)),
-        PlaylistState("rain", 1, set_aside=("a.mp3",)),
+        PlaylistState("rain", 0, 0, left_out=("/srv/rain does not exist",)),
+        PlaylistState("rain", 2, 0, faulty=("a.mp3 x", "b.mp3 x")),
+        PlaylistState("rain", 1, 0, banned=1),
+        PlaylistState("rain", 1, 0, closed=("/srv",)),
+        PlaylistState("rain", 1, 0, set_aside=("a.mp3",)),
     ],
 )
 def test_a_playlist_with_nothing_to_play_is_wrong(playlist: PlaylistState) -> None:
@@ -108,7 +108,7 @@ def test_a_playlist_with_nothing_to_play_is_wrong(playlist: PlaylistState) -> No
 
 def test_a_playlist_that_is_banned_whole_says_so() -> None:
     """Music is there, so the remedy is to take a ban back and not to copy more."""
-    (found,) = house.judge_playlist(PlaylistState("rain", 2, banned=2), None)
+    (found,) = house.judge_playlist(PlaylistState("rain", 2, 0, banned=2), None)
     assert found.what == "all of it is banned"
     assert "lull bans --undo" in str(found.mend)
 
