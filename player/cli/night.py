@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -61,6 +62,8 @@ GENERATED: Final = ("rain", "sea", "brown")
 NEXT: Final = """\
 next: `{lull} night ~/Music` plays your own files, `{lull} night --config FILE` a config.
 For every night at a set time: sudo scripts/install (docs/install.md)."""
+MOST_PATHS: Final = 100
+"""Maximum number of paths of a playlist in the file for other commands, which is read like a config of limited size."""
 KEPT_RECORDINGS: Final = 1
 """Number of recordings of earlier runs that are kept; each minute is 23 MB."""
 
@@ -89,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     """Find what can be used, print it, and play until Ctrl-C or the end of the session's timer."""
     if args.config is not None and args.paths:
         raise LullError("give PATHs or --config, not both")
+    if args.config is None and args.device is not None:
+        raise LullError("--device names one of the speakers of a config; give that with --config")
     home: Path = own_home() if args.home is None else args.home.expanduser()
     if (user := become_owner_of(home)) is not None:
         print(f"note: playing as {user}, who owns {home}")
@@ -114,7 +119,9 @@ def run(args: argparse.Namespace) -> int:
         is_found = is_trial and _tell_others(config, stack)
         if config.audio.output is OutputKind.WAV:
             stack.callback(_say_where, Path(config.audio.path or ""))
-        _say_how_to_control(config, is_trial=is_trial, is_found=is_found)
+        given = args if private is None and not is_trial else None
+        options = None if broker is None else _options(config, given, is_found=is_found)
+        _say_how_to_control(config, options, is_trial=is_trial)
         live = LiveLine()
         stack.callback(live.end)
         _serve(config, (live,) if private is None else (live, private.keep_up), is_trial=is_trial)
@@ -143,7 +150,7 @@ def _tell_others(config: Config, stack: contextlib.ExitStack) -> bool:
         "fades": {"fade_in": f"{settings.fades.fade_in_s:g}s"},
         "playlists": {
             one.name: {
-                "paths": [os.path.abspath(path) if has_file(path) else path for path in one.paths],
+                "paths": [os.path.abspath(path) if has_file(path) else path for path in one.paths[:MOST_PATHS]],
                 "order": one.order.value,
             }
             for one in settings.playlists
@@ -152,13 +159,23 @@ def _tell_others(config: Config, stack: contextlib.ExitStack) -> bool:
     }
     file = config.state_dir / RUNNING
     try:
-        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        file.write_text(_yaml(told), encoding="utf-8")
     except OSError as fault:
         print(f"{file} cannot be written: {fault.strerror or fault}", file=sys.stderr)
         _remove(file)
         return False
     stack.callback(_remove, file)
     return True
+
+
+def _yaml(told: dict[str, Any]) -> str:
+    """The text of the file: JSON but for characters beyond 16 bits, of which JSON's escapes are two halves in YAML.
+
+    Bytes of names that are not UTF-8 are replaced, because nobody could read the file otherwise.
+    """
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    text = re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+    return "".join(one if one.isprintable() or one == "\n" else f"\\U{ord(one):08x}" for one in text)
 
 
 def _remove(file: Path) -> None:
@@ -332,16 +349,31 @@ def _clear_broker(config: Config) -> None:
         print(f"broker: the messages of this trial were not removed: {error}", file=sys.stderr)
 
 
-def _say_how_to_control(config: Config, *, is_trial: bool, is_found: bool) -> None:
-    """Print commands for another terminal; ``is_found``: the file of `_tell_others` says where the broker is."""
+def _options(config: Config, given: argparse.Namespace | None, *, is_found: bool) -> str:
+    """The options of a command from another terminal, each with a space before it.
+
+    Args:
+        config: what plays, with its broker.
+        given: the options of this command, where the broker is that of a config: only that has its login.
+        is_found: the file of `_tell_others` says where the broker is.
+    """
+    assert config.mqtt is not None, "there is a broker"
+    if given is not None:
+        device = "" if given.device is None else f" --device {shlex.quote(given.device)}"
+        return f" --config {shlex.quote(str(given.config))}{device}"
+    if not is_found:
+        prefix = "" if config.mqtt.prefix == MqttSettings().prefix else f" --prefix {shlex.quote(config.mqtt.prefix)}"
+        return f" --host {config.mqtt.host} --port {config.mqtt.port}{prefix}"
+    if chosen_config(None) is None and config.state_dir == own_home():
+        return ""
+    # without an option they go to the speaker of a config, or do not find another home
+    return f" --config {shlex.quote(str(config.state_dir / RUNNING))}"
+
+
+def _say_how_to_control(config: Config, options: str | None, *, is_trial: bool) -> None:
+    """Print commands for another terminal; ``options``: those of each, None where there is no broker."""
     settings = config.settings
-    if config.mqtt is not None:
-        if not is_found:
-            options = f" --host {config.mqtt.host} --port {config.mqtt.port}"
-        elif chosen_config(None) is None and config.state_dir == own_home():
-            options = ""
-        else:  # without an option they go to the speaker of a config, or do not find another home
-            options = f" --config {shlex.quote(str(config.state_dir / RUNNING))}"
+    if options is not None:
         names = [playlist.name for playlist in settings.playlists[1:][-1:]]
         examples = ["volume +5", "next", *(f"playlist {name}" for name in names)]
         print(f"control it from another terminal: {', '.join(f'{_program()} {words}{options}' for words in examples)}")

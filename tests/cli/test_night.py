@@ -23,6 +23,8 @@ from player.cli import night, paths
 from player.cli.main import main
 from player.cli.private_broker import _UNTIL_PIPE_CLOSES, AGAIN_S, PrivateBroker
 from player.cli.terminal import line, meter
+from player.config import Config, load, load_whereabouts
+from player.core.settings.audio import AudioSettings
 from player.core.settings.mqtt import MqttSettings
 from player.core.settings.session import Settings
 from player.core.snapshot import Snapshot
@@ -108,9 +110,40 @@ def test_the_commands_that_are_shown_reach_the_trial(
     home = usual if is_usual else tmp_path / "other"
     config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
     assert config.settings.device != Settings(playlists=()).device
-    night._say_how_to_control(config, is_trial=True, is_found=True)
+    night._say_how_to_control(config, night._options(config, None, is_found=True), is_trial=True)
     told = f" --config {home / paths.RUNNING}"
     assert (f"volume +5{told}, " in capsys.readouterr().out) == (has_config or not is_usual)
+
+
+@pytest.mark.parametrize(
+    "paths_given",
+    [
+        ["/m/\N{CLOUD WITH RAIN} rain.wav", "/m/a\x7f\x85\u2028b\tc.wav"],
+        ["/m/r\udce4gen.wav"],
+        ["/m/" + "x" * 250] * 9000,
+    ],
+)
+def test_a_trial_is_found_by_other_commands_whatever_its_files_are_called(
+    paths_given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emoji, control characters, names that are not UTF-8, and thousands of them: `lull stop` has to reach it."""
+    monkeypatch.setattr(night, "check_paths", lambda _: None)
+    config = night._config(argparse.Namespace(config=None, paths=paths_given, device=None), tmp_path)
+    with contextlib.ExitStack() as stack:
+        assert night._tell_others(config, stack)
+        found = load(tmp_path / paths.RUNNING)
+        assert load_whereabouts(tmp_path / paths.RUNNING).faults == ()
+    assert (found.mqtt, found.settings.device) == (MqttSettings(), "trial")
+    expected = tuple(path.replace("\udce4", "\N{REPLACEMENT CHARACTER}") for path in paths_given)
+    assert found.settings.playlists[0].paths == expected[: night.MOST_PATHS]
+
+
+def test_the_commands_that_are_shown_reach_the_speaker_of_a_config(tmp_path: Path) -> None:
+    """They name the config, which has the login; only for a private broker the address, with the prefix."""
+    given = argparse.Namespace(config=Path("my lull.yaml"), device="left")
+    config = Config(Settings(playlists=()), AudioSettings(), MqttSettings(port=1884, prefix="home"), tmp_path)
+    assert night._options(config, given, is_found=False) == " --config 'my lull.yaml' --device left"
+    assert night._options(config, None, is_found=False) == " --host localhost --port 1884 --prefix home"
 
 
 def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_named(
@@ -125,7 +158,7 @@ def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_
     config = night._config(argparse.Namespace(config=None, paths=["noise:rain"], device=None), home)
     with contextlib.ExitStack() as stack:
         assert not night._tell_others(config, stack)
-    night._say_how_to_control(config, is_trial=True, is_found=False)
+    night._say_how_to_control(config, night._options(config, None, is_found=False), is_trial=True)
     out, err = capsys.readouterr()
     assert f"{home / paths.RUNNING} cannot be written: Is a directory" in err
     assert "volume +5 --host localhost --port 1883, " in out
