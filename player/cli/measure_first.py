@@ -77,6 +77,8 @@ class MeasureRun:
 class MeasuredLibrary:
     """`player.library.ports.Library` that measures unmeasured tracks before it answers: for rehearsals.
 
+    What was found in a playlist is kept: nothing changes there while a night is rendered, and a share may be slow.
+
     Args:
         folder: where measurements are stored; None keeps them in memory.
     """
@@ -88,16 +90,22 @@ class MeasuredLibrary:
         self._store = MeasurementsDb(None) if folder is None else open_store(folder)
         self._library = FileLibrary(self._store)
         self._tried: set[str] = set()
+        self._found: dict[Playlist, LibraryRead] = {}
+
+    def find(self, playlist: Playlist) -> LibraryRead:
+        """Tracks of the playlist; nothing is measured."""
+        if playlist not in self._found:
+            self._found[playlist] = self._library.read(playlist)
+        return self._found[playlist]
 
     def read(self, playlist: Playlist) -> LibraryRead:
         """Tracks of the playlist, measured where that is possible."""
-        read = self._library.read(playlist)
-        new = [path for path in read.unmeasured if path not in self._tried]
-        if not new:
-            return read
-        self._tried.update(new)
-        measure_first(new, self._store)
-        return self._library.read(playlist)
+        new = [path for path in self.find(playlist).unmeasured if path not in self._tried]
+        if new:
+            self._tried.update(new)
+            measure_first(new, self._store)
+            del self._found[playlist]
+        return self.find(playlist)
 
     def lowered(self, uri: str) -> tuple[Lowered, ...]:
         """The places that a file's plan lowers; none without a plan."""

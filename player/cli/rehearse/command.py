@@ -88,7 +88,7 @@ def _duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """The plan of a rehearsal: settings, start, maximum length, and the folder of measurements.
+    """The plan of a rehearsal: settings, start, maximum length, and the tracks.
 
     Without a start the schedule of the settings makes it, at the moment ``begins``.
     """
@@ -97,7 +97,7 @@ class RehearsalPlan:
     start: Play | None
     longest_s: float
     expected_s: float | None
-    state_dir: Path | None = None
+    library: MeasuredLibrary
     begins: datetime | None = None
 
 
@@ -145,22 +145,26 @@ def _check_files(args: argparse.Namespace) -> None:
 def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
     check_paths(args.paths)
+    if args.paths and (args.playlist or args.entry):
+        raise LullError(f"give PATHs or {'--playlist' if args.playlist else '--entry'}, not both")
     settings, state_dir = _settings(args)
+    library = MeasuredLibrary(state_dir)
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
         raise LullError(f"--volume {args.volume} is out of range; use 0 to {settings.volume.max} (volume: max)")
     entry = _entry(settings, args.entry)
+    if entry is not None and args.volume is not None:
+        entry = replace(entry, volume=args.volume)
     begins = None if entry is None else _next_start(entry)
     if args.paths:
-        playlist = _path_playlist(args.paths)
+        playlist = _path_playlist(args.paths, library)
         settings = replace(settings, playlists=(playlist,), default_playlist=None, schedule=())
         start = Play(DEMO, args.volume, TIMER_OFF if args.duration is None else TimerSetting.clock(args.duration))
     elif entry is not None and entry.is_morning:
         timer = entry.timer if args.duration is None else TimerSetting.clock(args.duration)
-        return _morning_plan(settings, replace(entry, volume=args.volume or entry.volume, timer=timer), state_dir)
+        return _morning_plan(settings, replace(entry, timer=timer), library)
     elif entry is not None:
-        start = Play(
-            entry.playlist, args.volume or entry.volume, entry.timer, entry.fade_in_s, entry.fade_out_s, entry.then
-        )
+        ends = entry.timer, entry.fade_in_s, entry.fade_out_s, entry.then
+        start = Play(entry.playlist, entry.volume, *ends, bed=entry.bed)
     else:
         start = Play(args.playlist, args.volume)
     if args.duration is not None and not args.paths:
@@ -169,16 +173,16 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
         raise LullError("favourites has nothing to play: no track is liked yet")
     expected_s = _expected_s(settings, start, begins)
     return RehearsalPlan(
-        replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, state_dir, begins
+        replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, library, begins
     )
 
 
-def _morning_plan(settings: Settings, entry: Entry, state_dir: Path | None) -> RehearsalPlan:
+def _morning_plan(settings: Settings, entry: Entry, library: MeasuredLibrary) -> RehearsalPlan:
     """The plan of a morning, which only the schedule can start."""
     begins = _next_start(entry)
     ends_s = [one.ends_s for one in night_of_entry(entry, begins, settings) if one.never is None][-1]
     alone = replace(settings, schedule=(entry,), away=(), trusts_clock=True)
-    return RehearsalPlan(alone, None, (ends_s or ENDLESS_S) + 60.0, ends_s, state_dir, begins)
+    return RehearsalPlan(alone, None, (ends_s or ENDLESS_S) + 60.0, ends_s, library, begins)
 
 
 def _next_start(entry: Entry) -> datetime:
@@ -253,12 +257,10 @@ def _entry(settings: Settings, name: str | None) -> Entry | None:
     raise LullError(f"{name!r} is not a schedule entry{did_you_mean(name, names)}; choose one of {choices(names)}")
 
 
-def _path_playlist(paths: list[str]) -> Playlist:
+def _path_playlist(paths: list[str], library: MeasuredLibrary) -> Playlist:
     """The paths as a playlist. Raises LullError where nothing in them can be played."""
-    from player.library.files import FileLibrary
-
     playlist = Playlist(DEMO, tuple(paths), Order.ONCE)
-    found = FileLibrary().read(playlist)
+    found = library.find(playlist)
     if not found.tracks:
         raise LullError("nothing to rehearse: " + "; ".join(found.warnings[:REASONS_SHOWN]))
     return playlist
@@ -300,7 +302,7 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
     from player.app.wiring import real_rehearsal
 
     report, examination = listeners
-    library = MeasuredLibrary(plan.state_dir)
+    library = plan.library
     clock = VirtualClock(plan.begins or REHEARSAL_BEGINS)
     rehearsal = real_rehearsal(
         out, plan.settings, library, clock, examination.examiner, (report.note, examination.note)
