@@ -10,6 +10,7 @@ import pytest
 from player.cli.doctor.facts import UserAccount
 from player.cli.doctor.judge_setup import judge_playlist
 from player.cli.doctor.library_state import take_stock
+from player.cli.doctor.probes import access
 from player.core.events import Track
 from player.core.measurement import MeasureResult
 from player.core.settings.session import Playlist
@@ -22,15 +23,20 @@ AT = datetime(2026, 1, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def rain(tmp_path: Path) -> Playlist:
-    """A folder of four files that every user may read, in folders that every user may enter."""
+def rain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Playlist:
+    """A folder of four files that every user may read; the folders above count as open."""
+    real = access._grants
+
+    def grants(path: Path, account: UserAccount, wanted: int) -> bool:
+        return not path.is_relative_to(tmp_path) or path == tmp_path or real(path, account, wanted)
+
+    monkeypatch.setattr(access, "_grants", grants)
     folder = tmp_path / "rain"
     folder.mkdir()
     for name in ("a.mp3", "b.mp3", "c.mp3", "d.mp3"):
         (folder / name).write_bytes(b"\xff\xfb")
         (folder / name).chmod(0o644)
-    for place in (folder, tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
+    folder.chmod(0o755)
     return Playlist("rain", (str(folder),))
 
 
