@@ -191,9 +191,9 @@ class Gateway:
             self._end_old()
 
     def _line_of(self, number: int) -> _Line | None:
-        """The line with this number; for one that has ended, its successor."""
+        """The line with this number; None for one that has ended, whose last messages may still be in the inbox."""
         lines = (line for line in (self._line, self._next, self._old) if line is not None)
-        return next((line for line in lines if line.number == number), self._line)
+        return next((line for line in lines if line.number == number), None)
 
     def wait_s(self, boot_s: float) -> float:
         """Seconds until something is due."""
@@ -261,9 +261,9 @@ class Gateway:
         """Handle a message from the broker."""
         if isinstance(message, Refusal):
             asked = message.message
-            line = self._line_of(asked.link) if isinstance(asked, Incoming) else None
+            line = self._line_of(asked.link) or self._line if isinstance(asked, Incoming) else None
             return self._intake.refuse(message, None if line is None else line.topics)
-        line = self._line_of(message.link)
+        line = self._line_of(message.link) or self._line  # of one that has ended, its successor
         if line is None:
             return IntakeResult()
         if message.topic == line.topics.self_check:

@@ -10,6 +10,7 @@ import pytest
 from player.core.commands import ReplyTo, SetVolume
 from player.core.events import Answer
 from player.core.settings.mqtt import Identity, MqttSettings
+from player.mqtt.discovery.announcer import LONGEST_WAIT_S
 from player.mqtt.gateway import CONFIRM_S, LINGER_S, REPLACE_WITHIN_S, Gateway
 from player.mqtt.incoming import Arrival, Incoming, LinkDown, LinkUp
 from player.mqtt.intake import Intake
@@ -258,6 +259,28 @@ def test_where_the_new_link_is_lost_the_old_one_is_heard_and_answers_until_it_is
     assert bench.links[0].ended == []
     bench.advance(0.2)
     assert bench.links[0].ended == [False]
+
+
+@pytest.mark.parametrize("last", [LinkDown("gone", link=0), LinkUp(link=0)], ids=["down", "up"])
+def test_what_a_link_said_before_its_end_is_not_taken_for_its_successor(bench: Bench, last: LinkUp | LinkDown) -> None:
+    """It may have been in the inbox; the new link stays up, and is checked and announced as before."""
+    bench.open(AWAY)
+    bench.up(1)
+    bench.advance(0.0)
+    bench.confirm(1)
+    bench.advance(1.0)
+    assert bench.links[0].ended == [True]
+    bench.links[1].sent.clear()
+    if isinstance(last, LinkUp):
+        bench.gateway.connected(last, bench.now_s)
+        bench.advance(0.0)
+        assert bench.links[1].sent == []  # nothing is published anew
+        return
+    bench.gateway.disconnected(last, bench.now_s)
+    bench.advance(LONGEST_WAIT_S)
+    assert any(topic.startswith("homeassistant/device/") for topic in bench.links[1].sent)
+    bench.open(HOME)
+    assert bench.links[1].ended == []  # it is up: the next one succeeds it without a gap
 
 
 def test_what_was_wrong_with_a_connection_ends_with_it(bench: Bench) -> None:
