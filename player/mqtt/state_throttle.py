@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from player.core.clock import elapsed_s
 from player.core.night_report import NightReport
 from player.core.published import running_fields
 from player.core.snapshot import Snapshot, TrackList
@@ -33,7 +34,7 @@ TRACKS_GAP_S: Final = 10.0
 """Minimum time between publications of the list of tracks."""
 _JUMP_S: Final = 3.0
 """A position that is ahead of the elapsed time by more than this was reached by a seek."""
-_SAME_MOMENT: Final = timedelta(seconds=2)
+_SAME_MOMENT_S: Final = 2.0
 """The end of the timer is computed for each snapshot, so it varies by the time that this takes."""
 
 
@@ -151,4 +152,4 @@ def _without_running(snapshot: Snapshot) -> tuple[object, ...]:
 def _is_same_moment(old: datetime | None, new: datetime | None) -> bool:
     if old is None or new is None:
         return old is new
-    return abs(new - old) < _SAME_MOMENT
+    return abs(elapsed_s(old, new)) < _SAME_MOMENT_S

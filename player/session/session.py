@@ -49,7 +49,7 @@ class Session:
         _awaits_sound: from the start until the first track sounds; meaningless after that.
         is_output_lost: there is no sound device; valid in every state; written by `player.session.recovery`.
         muted_until_s: silent until then on the boot clock, see `player.session.recovery`; None without such a silence.
-        _is_cut_short: a long stop was shortened at the deadline; valid while STOPPING.
+        _is_cut_short: the stop is as short as it can be; valid while STOPPING.
         _silent_at_s: when the final fade is over; valid while FADING_OUT.
     """
 
@@ -176,6 +176,7 @@ class Session:
         self.end_reason = reason
         self.ramp.going_to = 0
         self._awaits_sound = False
+        self._is_cut_short = over_s <= STOP_NOW_S
         out.order(RampTo(SILENCE_DB, max(over_s, STOP_NOW_S), Then.STOP))
 
     def fade_out(self, over_s: float, reason: str, now_s: float, out: Outcome) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class SteadyEnd:
         elif self._shown is not None and abs(elapsed_s(self._shown, ends)) <= STEADY_S:
             self._shown = self._shown.astimezone(ends.tzinfo)
         else:
-            self._shown = (ends + timedelta(seconds=0.5)).replace(microsecond=0)
+            self._shown = moved(ends, 0.5).replace(microsecond=0)
         return self._shown
 
 

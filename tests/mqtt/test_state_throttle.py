@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -96,6 +97,14 @@ def test_a_change_that_is_taken_back_in_time_is_not_published() -> None:
     assert not pacer.is_due(shot(volume=31), 100.1)
     assert not pacer.is_due(PLAYING, 100.2)
     assert pacer.wait_s(100.2) == math.inf
+
+
+def test_an_end_that_moves_by_the_hour_that_comes_twice_is_a_change() -> None:
+    """From 02:30 at summer time to 02:30 at winter time, by `extend 60`: published at once."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    pacer = StateThrottle()
+    assert pacer.is_due(shot(timer_ends=first), 100.0)
+    assert pacer.is_due(shot(timer_ends=first.replace(fold=1)), 101.0)
 
 
 def test_after_forgetting_everything_is_due_at_once() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from player.core.commands import ExtendTimer, NeverAgain, Pause, Play, Resume, SetTimer, SetVolume, Stop, Toggle
+from player.core.engine_orders import RampTo, Then
 from player.core.settings.bed import Bed
 from player.core.settings.safety import FadeSettings, NightCap, SessionSettings, Taper
 from player.core.settings.session import (
@@ -70,6 +71,15 @@ def test_a_phase_follows_tracks_that_end_before_a_timer_beyond_the_longest_sessi
     room.run_for(1.5 * HOUR_S)
     assert room.state is State.IDLE
     assert room.events("session_ended")[-1].news.data["reason"] == "max_session"
+
+
+def test_a_stop_at_the_end_is_ordered_once() -> None:
+    """Without a fade the timer ends by the shortest stop, which is not begun anew while it runs."""
+    room = Nights(replace(SETTINGS, fades=FadeSettings(fade_out_s=0.0)), EVENING)
+    room.command(Play(timer=TimerSetting.clock(60.0)))
+    room.run_for(62.0)
+    assert room.state is State.IDLE
+    assert [order.then for order in room.engine.orders if isinstance(order, RampTo)].count(Then.STOP) == 1
 
 
 def test_nothing_moves_the_longest_end() -> None:

@@ -79,6 +79,15 @@ def test_a_night_until_half_past_six_is_silent_at_half_past_six(day: int, hours:
     assert f"{told.now.wall:%H:%M}" in {"06:29", "06:30"}
 
 
+def test_the_end_is_shown_with_the_offset_that_holds_then() -> None:
+    """Where the clocks go back, 02:10 comes twice: from 02:48 at summer time in 22 minutes it is winter time."""
+    nights = Nights(SETTINGS, datetime(2026, 10, 25, 2, 48, tzinfo=BERLIN))
+    nights.command(Play(timer=TimerSetting.clock(22 * 60.0)))
+    ends = nights.session.snapshot(nights.now).timer_ends
+    assert ends is not None
+    assert ends.isoformat() == "2026-10-25T02:10:00+01:00"
+
+
 def test_a_play_until_after_the_maximum_length_says_when_it_is_silent() -> None:
     """From 18:30 until 06:30: after ten hours, at a start and on what plays; with 45 minutes nothing is added."""
     nights = Nights(SETTINGS, datetime(2026, 1, 15, 18, 30, tzinfo=BERLIN))
