@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from player.core.clock import Now, moved
+from player.core.clock import Now, elapsed_s, moved
 from player.core.commands import Asleep, Awake, ExtendTimer, SetFade, SetTimer, ShortenTimer, Snooze
 from player.core.errors import Refused
 from player.core.settings.session import TimerMode, TimerSetting
@@ -45,19 +45,24 @@ def execute(playback: Playback, command: TimerCommand, now: Now, out: Outcome) -
             return _snooze(playback, for_s, now, out)
 
 
-def learn_time(playback: Playback, now: Now, out: Outcome) -> None:
-    """Once the clock is set: when the running session began, and the end of a timer until a time of day."""
-    session = playback.session
+def learn_time(playback: Playback, now: Now, out: Outcome) -> float:
+    """Once the clock is set: when the running session began, and the end of a timer until a time of day.
+
+    Returns by how many seconds the start was wrong.
+    """
+    session, wrong_s = playback.session, 0.0
     if session is None or not now.trusted:
-        return
+        return wrong_s
     if not session.started.trusted:
-        since_s, late_s = now.boot_s - session.started.boot_s, session.start.late_s
+        since_s, late_s, before = now.boot_s - session.started.boot_s, session.start.late_s, session.started.wall
         session.started = Now(session.started.boot_s, moved(now.wall, -since_s))
         session.phases.learn_time(Now(session.started.boot_s - late_s, moved(now.wall, -since_s - late_s)))
+        wrong_s = elapsed_s(before, session.started.wall)
     # a fade that has begun goes on, because somebody may be asleep
     is_fading = session.state not in {State.PLAYING, State.PAUSED} or session.tracks.is_leaving
     if not is_fading and session.end_plan.learn_time(now):
         announce_timer(session, now, out)
+    return wrong_s
 
 
 def _set_timer(playback: Playback, timer: TimerSetting, now: Now, out: Outcome) -> str:

@@ -200,7 +200,7 @@ class Controller:
         if isinstance(message, Request) and isinstance(message.command, Pause | Resume):
             self._crash_resume.tick(self._playback, now, out)  # what an interrupted session does has just changed
         self._start_what_is_due(now, out)
-        commands_timer.learn_time(self._playback, now, out)
+        self._night.correct(commands_timer.learn_time(self._playback, now, out))
         self._playback.tick(now, out)
         self._schedule.announce_rest_night(now, out)
         self._announce_problems(now, out)

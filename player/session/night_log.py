@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from player.core.clock import Now, elapsed_s
+from player.core.clock import Now, elapsed_s, moved
 from player.core.engine_orders import RampTo
 from player.core.events import News, Progressed, is_web
 from player.core.night_report import LevelPoint, NightReport, ReportedMoment, ReportedPhase, ReportedTrack
@@ -93,6 +93,23 @@ class NightLog:
         """Take a report that became readable late, unless a session of this start is in the report already."""
         if self.report.start is None:
             self._begin(report)
+
+    def correct(self, by_s: float) -> None:
+        """The clock was set, and was wrong by so much: move the times of a night of one session."""
+        report = self.report
+        if not by_s or report.start is None or report.sessions != 1 or report.interruptions:
+            return
+        start = moved(report.start, by_s)
+        self._peak = _moved(self._peak, by_s)
+        self._change(
+            night=night_of(start),
+            start=start,
+            phases=tuple(replace(phase, at=moved(phase.at, by_s)) for phase in report.phases),
+            tracks=tuple(replace(track, at=moved(track.at, by_s)) for track in report.tracks),
+            worst=_moved(report.worst, by_s),
+            loudest=_moved(report.loudest, by_s),
+            peak=self._peak,
+        )
 
     # Each second.
 
@@ -234,6 +251,10 @@ class NightLog:
         is_running = self.report.start is not None and self.report.end is None
         if is_running and text not in self.report.problems and len(self.report.problems) < MOST_PROBLEMS:
             self._change(problems=(*self.report.problems, text))
+
+
+def _moved(moment: ReportedMoment | None, by_s: float) -> ReportedMoment | None:
+    return None if moment is None else replace(moment, at=moved(moment.at, by_s))
 
 
 def public_title(title: str, uri: str) -> str:

@@ -307,3 +307,23 @@ def test_the_noise_of_a_calibration_is_no_part_of_a_night(nights: Nights) -> Non
     assert [one.playlist for one in after.phases] == ["rain", "sea"]
     assert (after.sessions, after.end) == (2, None)
     assert sum(after.levels) > sum(before.levels)
+
+
+def test_a_night_that_began_before_the_clock_was_set_is_told_with_the_right_times() -> None:
+    """After a power cut the clock is two weeks behind, and right ten minutes later; nothing was at the wrong time."""
+    behind = Nights(SETTINGS, EVENING - timedelta(days=14))
+    behind.clock.is_trusted = False
+    behind.command(Play())
+    behind.run_for(100.0)
+    behind.tell(GuardReported(None, 10.0, 12.34, 1.0))
+    behind.run_for(500.0)
+    behind.clock.jump_wall(14 * 24 * 3600.0)
+    behind.clock.is_trusted = True
+    behind.run_for(3600.0)
+    report = behind.session.night
+    assert (report.night, report.start) == (EVENING.date(), EVENING)
+    moments = [report.worst, report.loudest, report.peak]
+    times = [one.at for one in (*report.phases, *report.tracks, *filter(None, moments))]
+    assert all(EVENING <= at <= behind.now.wall for at in times)
+    assert all(point.minute <= 70 for point in report.curve)
+    assert behind.written[-1].ended[-1].started == EVENING
