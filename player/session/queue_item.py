@@ -66,8 +66,11 @@ class PlayingItem:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds left of it; None while it does not sound, or where that is unknown."""
-        return None if self.duration_s is None or not self.is_sounding else self.duration_s - self.position_s
+        """Seconds left of it; None while it does not sound, or where that is unknown: also behind a wrong length."""
+        if self.duration_s is None or not self.is_sounding:
+            return None
+        left_s = self.duration_s - self.position_s
+        return None if left_s < -SAME_S else max(0.0, left_s)
 
 
 def item_of(track: Track, item_id: int, start_s: float, playlist: Playlist, limits: LimitSettings) -> Item:

@@ -21,7 +21,7 @@ from player.core.commands import (
     Stop,
 )
 from player.core.engine_orders import PlayItem, RampTo
-from player.core.events import LibraryRead, Track
+from player.core.events import LibraryRead, Progressed, Track
 from player.core.limits import FADE_DEPTH_DB, MAX_RISE_DB_PER_S
 from player.core.settings.safety import NightCap, SessionSettings
 from player.core.settings.session import (
@@ -547,3 +547,16 @@ def test_a_long_fade_in_goes_on_where_it_was(*, is_restart: bool) -> None:
     assert nights.engine.level_db() <= before_db + 60.0 / 1000.0 * FADE_DEPTH_DB
     nights.run_for(1100.0)
     assert nights.engine.level_db() == pytest.approx(volume_to_db(50))
+
+
+def test_a_track_that_is_longer_than_its_file_states_is_resumed_too() -> None:
+    """A header says four minutes, and it sounds for five: what is left of it is unknown, and the record is whole."""
+    nights = playing(after_s=30.0)
+    (order,) = [order for order in nights.engine.orders if isinstance(order, PlayItem)]
+    nights.tell(Progressed(order.item.id, 300.0, -30.0, -30.0))
+    assert nights.session.snapshot(nights.now).position_s == 300.0
+    nights.command(SetVolume(25))
+    nights.die()
+    nights.run_for(5.0)
+    assert nights.state is State.PLAYING
+    assert nights.session.snapshot(nights.now).why == "resume"
