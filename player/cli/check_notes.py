@@ -20,7 +20,7 @@ from player.core.limits import SHORTEST_RISE_S
 from player.core.pillow import NIGHT_MAX_DBA, Calibration, for_output
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
-from player.core.settings.session import Entry, Playlist, Settings, TimerMode, TimerSetting
+from player.core.settings.session import Entry, Phase, Playlist, Settings, TimerMode, TimerSetting
 from player.core.units import format_duration
 from player.library.files import FileLibrary
 from player.mqtt.triggers.filters import overlaps
@@ -28,7 +28,7 @@ from player.mqtt.triggers.rule_engine import RuleEngine
 from player.mqtt.triggers.settings import TriggerSettings
 from player.mqtt.triggers.wishes import notes_on, wishes_of
 from player.session.morning import LONGEST_PART
-from player.session.phases import planned_night
+from player.session.phases import PlannedPhase, planned_night
 from player.session.schedule.preview import fade_in_of, night_of_entry, timer_of
 from player.system.input_devices import InputSystem
 
@@ -134,12 +134,26 @@ def _state_notes(folder: Path) -> Iterator[str]:
 
 
 def _cap_notes(settings: Settings) -> Iterator[str]:
-    night, timers = settings.volume.night_cap, [settings.timer, *(entry.timer for entry in settings.schedule)]
-    longest_s = max(
-        (math.inf if timer.duration_s is None else timer.duration_s for timer in timers if timer), default=0
-    )
-    if night is not None and longest_s <= night.after_s:
+    """A note on a cap that begins when every night is over, with all its phases."""
+    night = settings.volume.night_cap
+    if night is not None and max(map(_length_s, _planned_nights(settings))) <= night.after_s:
         yield f"volume.night_cap: it begins after {format_duration(night.after_s)}, and no session lasts longer"
+
+
+def _planned_nights(settings: Settings) -> Iterator[list[PlannedPhase]]:
+    """The nights that the config plans: of a command without a playlist and with each, and of each entry."""
+    begins = datetime.combine(NIGHT, time(22, 30), UTC)
+    for then in ((), *(playlist.then for playlist in settings.playlists)):
+        yield planned_night(settings.timer, then, settings.timer, begins)
+    for entry in settings.schedule:
+        yield night_of_entry(entry, datetime.combine(NIGHT, entry.at, UTC), settings)
+
+
+def _length_s(night: Sequence[PlannedPhase]) -> float:
+    """How long a night lasts; one without an end, or until a time of day, may be as long as any."""
+    planned = [one for one in night if one.never is None]
+    ends_s = planned[-1].ends_s
+    return math.inf if ends_s is None or any(one.timer.until is not None for one in planned) else ends_s
 
 
 def _trigger_notes(triggers: TriggerSettings) -> Iterator[str]:
@@ -265,9 +279,14 @@ def _nights(settings: Settings) -> Iterator[tuple[str, int]]:
     if cap is not None and cap.max > settings.volume.default:
         yield "volume.night_cap", cap.max
     yield "volume.default", min(settings.volume.default, most)
+    for playlist in settings.playlists:
+        yield from ((f"playlist {playlist.name}, a phase", volume) for volume in _volumes(playlist.then, most))
     for entry in settings.schedule:
         if entry.volume is not None and not entry.is_morning:
             yield f"schedule {entry.name}", min(entry.volume, most)
-        for phase in entry.then or ():
-            if phase.volume is not None:
-                yield f"schedule {entry.name}, a phase", min(phase.volume, most)
+        yield from ((f"schedule {entry.name}, a phase", volume) for volume in _volumes(entry.then or (), most))
+
+
+def _volumes(then: Sequence[Phase], most: int) -> Iterator[int]:
+    """The volumes that phases have of their own."""
+    yield from (min(phase.volume, most) for phase in then if phase.volume is not None)

@@ -308,10 +308,12 @@ def test_a_state_dir_in_which_nothing_could_be_remembered_is_a_note(tmp_path: Pa
 
 
 def test_a_night_cap_that_never_comes_is_a_note() -> None:
-    """With a timer of 20 minutes and a cap after 30 nobody would ever meet it; with an endless entry somebody does."""
+    """With a timer of 20 minutes and a cap after 30 nobody ever meets it; in a longer night somebody does."""
     text = "playlists: {a: {paths: 'http://host/'}}\nvolume: {night_cap: {max: 20}}\ntimer: 20m\n"
     assert notes(text) == ["volume.night_cap: it begins after 30m, and no session lasts longer"]
     assert notes(text + "schedule: [{name: n, at: 1:00, timer: off}]") == []
+    assert notes(text + "schedule: [{name: n, at: 1:00, then: [{for: 7h}]}]") == []
+    assert notes(text.replace("http://host/'", "http://host/', then: [{for: 7h}]")) == []
 
 
 def test_the_next_start_is_local_with_its_offset() -> None:

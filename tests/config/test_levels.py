@@ -84,16 +84,16 @@ def test_what_is_no_level_is_a_fault() -> None:
 
 
 def test_a_night_above_45_dba_is_a_note() -> None:
-    """Of the default and of entries; where the cap of the night holds them down there is nothing to say."""
+    """Of the default, of entries and of phases; where the cap of the night holds them down there is nothing to say."""
     text = (
-        "playlists: {rain: {paths: ['noise:rain']}}\nvolume: {default: 60, max: 90%s}\n"
+        "playlists: {rain: {paths: ['noise:rain'], then: [{volume: 80}]}}\nvolume: {default: 60, max: 90%s}\n"
         "schedule: [{name: late, at: '23:00', volume: 90}]\n"
     )
     loud = parse(text % "").settings
     row = level_row(loud, known(offset_db=100.0))
     assert row == "volume 60 is about 50 dB(A), volume 90 is about 65 dB(A); calibrated on 2026-01-15"
     assert [note.split(":")[0] for note in level_notes(loud, known(offset_db=100.0))] == [
-        "volume.default", "schedule late",
+        "volume.default", "playlist rain, a phase", "schedule late",
     ]  # fmt: skip
     capped = parse(text % ", night_cap: {max: 30}").settings
     assert list(level_notes(capped, known(offset_db=100.0))) == []
