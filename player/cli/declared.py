@@ -28,8 +28,8 @@ GROUPS: Final = {
 }  # fmt: skip
 """Groups of commands; a command that is in none of them belongs to the group about playing."""
 REST: Final = "what plays"
-FILES: Final = frozenset({"FILE", "FILE.json", "FILE.png", "OUT.wav", "PATH", "FOLDER", "DIR"})
-"""How the value of an option or an argument is shown where it is a file or a folder."""
+FILES: Final = frozenset({"FILE", "OUT", "PATH", "FOLDER", "DIR"})
+"""How the value of an option or an argument is shown where it is a file or a folder; a suffix may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class DeclaredOption:
     @property
     def takes_file(self) -> bool:
         """Whether the value of an option is a file or a folder."""
-        return self.metavar.strip("[]. ") in FILES
+        return self.metavar.strip("[]. ").partition(".")[0] in FILES
 
 
 @dataclass(frozen=True, slots=True)

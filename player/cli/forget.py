@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 from player.cli.client.request import LOOK_AROUND_S, MqttSession
+from player.cli.exit_codes import DONE, NO_ANSWER
 from player.config import Config
 from player.core.errors import LullError
 from player.mqtt.discovery.messages import Speaker
@@ -18,8 +19,6 @@ from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.topics import ONLINE, Topics
 from player.system.identity import identity_of
 
-DONE: Final = 0
-NO_ANSWER: Final = 3
 CONNECT_S: Final = 6.0
 CLEARED_S: Final = 5.0
 """Maximum seconds for the broker to acknowledge."""

@@ -11,6 +11,7 @@ import html
 import json
 import re
 import socket
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from player import __version__
 from player.cli.paths import config_file
+from player.config.speakers import check_device
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
 
@@ -76,7 +78,12 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page and print how to serve it."""
     mqtt, device = _speaker(args.config, args.device)
-    prefix = args.prefix or mqtt.prefix
+    try:
+        prefix = mqtt.prefix if args.prefix is None else replace(mqtt, prefix=args.prefix).prefix
+        if args.device is not None:
+            check_device(args.device)
+    except ValueError as error:
+        raise LullError(str(error)) from None
     write_remote(args.folder, prefix, args.device or device, args.broker)
     host = _own_address() if mqtt.host in {"localhost", "127.0.0.1", "::1"} else mqtt.host
     print(HOW.format(folder=args.folder.absolute(), port=PORT, host=host, prefix=prefix))

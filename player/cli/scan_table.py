@@ -12,7 +12,7 @@ from player.analysis.lowered import Lowered, lowered_stretches
 from player.cli.client.format import printable
 from player.core.measurement import Measured, MeasureResult, programme_gain_db
 from player.core.settings.safety import LimitSettings
-from player.core.units import format_duration
+from player.core.units import counted, format_duration
 
 if TYPE_CHECKING:
     from player.cli.measure_first import MeasureRun
@@ -65,7 +65,7 @@ def lines(found: tuple[TrackRow, ...], streams: int, measuring: MeasureRun) -> I
         figures = _BLANK if measured is None else _figures(measured, row.gain_db or 0.0)
         yield printable(f"{figures}  {path.name}: {verdict(row.finding)}")
     if streams:
-        yield f"{_count(streams, 'stream')} skipped: their content is not known in advance"
+        yield f"{counted(streams, 'stream')} skipped: their content is not known in advance"
     yield summary(found, measuring)
 
 
@@ -88,7 +88,7 @@ def verdict(finding: MeasureResult) -> str:
     calm = "calm" if math.isfinite(measured.programme_lufs) else "silent"
     parts = [what_is_lowered(measured) or calm]
     if measured.faults:
-        parts.append(f"damaged in {_count(measured.faults, 'place')}: silenced")
+        parts.append(f"damaged in {counted(measured.faults, 'place')}: silenced")
     if finding.fault:
         parts.append(finding.fault)
     return "; ".join(parts)
@@ -123,7 +123,7 @@ def summary(found: tuple[TrackRow, ...], measuring: MeasureRun) -> str:
     if len(found) > len(measured):
         parts.append(f"{len(found) - len(measured)} unplayable")
     length = format_duration(round(sum(one.duration_s for one in measured)))
-    text = f"{_count(len(found), 'track')}, {length} of sound: {', '.join(parts)}"
+    text = f"{counted(len(found), 'track')}, {length} of sound: {', '.join(parts)}"
     decoded_s = measuring.tally.measured_s
     if decoded_s and measuring.took_s:
         new = sum(row.is_new for row in found)
@@ -166,10 +166,6 @@ def _rounded(value: Any) -> Any:
             return [_rounded(inner) for inner in value]
         case _:
             return value
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _clock(duration_s: float) -> str:

@@ -169,8 +169,6 @@ def show(text: str, margin: int | None = None) -> None:
     if not sys.stdout.isatty():
         print(text)
         return
-    import shutil
-
     columns = min(max(shutil.get_terminal_size().columns, NARROW), WIDE)
     print("\n".join(folded(text.splitlines(), columns, margin)))
 

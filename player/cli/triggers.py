@@ -228,7 +228,7 @@ class Watcher:
         word, volume = published.get("state"), published.get("volume")
         self._standing = replace(
             self._standing,
-            state=State(word) if word in set(State) else self._standing.state,
+            state=State(word) if isinstance(word, str) and word in set(State) else self._standing.state,
             volume=volume if isinstance(volume, int) else self._standing.volume,
         )
 

@@ -73,7 +73,7 @@ complete -c lull -n '__fish_seen_subcommand_from history' -l nights -x -d 'how m
 complete -c lull -n '__fish_seen_subcommand_from history' -l json -d 'print one JSON list, for programs'
 complete -c lull -n '__fish_seen_subcommand_from history' -l config -r -F -d 'the config that names the state_dir'
 complete -c lull -n '__fish_seen_subcommand_from history' -l device -x -d 'which speaker, where the config has several'
-complete -c lull -n '__fish_seen_subcommand_from report' -l picture -x -d 'also draw the level over the night: in the terminal, or as an SVG file'
+complete -c lull -n '__fish_seen_subcommand_from report' -l picture -r -F -d 'also draw the level over the night: in the terminal, or as an SVG file'
 complete -c lull -n '__fish_seen_subcommand_from report' -l json -d 'the report as it is published over MQTT'
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -l config -r -F -d 'the config; not needed with PATHs'
 complete -c lull -n '__fish_seen_subcommand_from rehearse' -l device -x -d 'which speaker, where the config has several'

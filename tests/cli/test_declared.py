@@ -130,6 +130,7 @@ def test_bash_completes_commands_options_values_and_files(tmp_path: Path) -> Non
     assert bash(tmp_path, "stop", "--device", "") == []
     assert bash(tmp_path, "stop", "--config", "nig") == ["night.yaml"]
     assert bash(tmp_path, "check", "nig") == ["night.yaml"]
+    assert bash(tmp_path, "report", "--picture", "nig") == ["night.yaml"]
     assert bash(tmp_path, "triggers", "") == ["--help", "-h", "keys", "test", "watch"]
     assert bash(tmp_path, "triggers", "test", "--state", "pl") == ["playing"]
     assert bash(tmp_path, "completion", "") == ["--help", "-h", "bash", "fish", "zsh"]

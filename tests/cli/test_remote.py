@@ -59,3 +59,22 @@ def test_the_phone_is_told_an_address_that_it_can_reach(
     config.write_text(f"playlists: {{rain: {{paths: ['noise:rain']}}}}\nmqtt: {{host: {broker}}}\n", encoding="utf-8")
     assert main(["remote", str(tmp_path / "page"), "--config", str(config)]) == 0
     assert f"open http://{told}:9001/ on the phone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--prefix", "a/#", "prefix '#' is not a name"),
+        ("--device", "all", "'all' is reserved"),
+        ("--device", "+", "device '+'"),
+    ],
+)
+def test_a_name_that_no_speaker_can_have_is_refused_before_anything_is_written(
+    option: str, value: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page would wait indefinitely for a speaker on such a topic."""
+    config = tmp_path / "lull.yaml"
+    config.write_text("playlists: {rain: {paths: ['noise:rain']}}\n", encoding="utf-8")
+    assert main(["remote", str(tmp_path / "page"), "--config", str(config), option, value]) == 1
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from player.core.settings.session import Settings
 
 DAYS: Final = 14
+YEARS: Final = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +113,8 @@ def moment(text: str | None, now: datetime) -> datetime:
         return now
     try:
         given = datetime.fromisoformat(text)
+        if not now.year - YEARS <= given.year <= now.year + YEARS:
+            raise LullError(f"--from {text!r} is out of range; allowed are {YEARS} years before and after today")
     except ValueError:
         raise LullError(
             f"--from {text!r} is not a time; write 2026-12-24, 2026-12-24T18:00 or with an offset"

@@ -61,7 +61,7 @@ def _add(parser: argparse.ArgumentParser, argument: Argument, *, is_plain: bool)
 def asks_for_list(args: argparse.Namespace) -> bool:
     """Whether ``lull schedule`` lists the starts: nothing is changed, and ``--days`` is a number."""
     changes = [getattr(args, argument.key) for argument in VERBS["schedule"].arguments if argument.key != "days"]
-    is_number = args.days is None or args.days.lstrip("-").isdecimal()
+    is_number = args.days is None or args.days.removeprefix("-").isdecimal()
     return is_number and not any(changes)
 
 

@@ -70,7 +70,13 @@ def test_nothing_planned_is_said(config: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(["--from", "tomorrow"], "'tomorrow' is not a time"), (["--days", "0"], "--days 0 is out of range")],
+    [
+        (["--from", "tomorrow"], "'tomorrow' is not a time"),
+        (["--from", "9999-12-31"], "'9999-12-31' is out of range; allowed are 100 years before and after today"),
+        (["--from", "0001-01-01T00:00+14:00"], "is out of range"),
+        (["--days", "0"], "--days 0 is out of range"),
+        (["--days=--5"], "is not a day"),
+    ],
 )
 def test_wrong_words_are_refused(
     config: Path, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
