@@ -352,11 +352,12 @@ class Daemon:
         """Read the config; on a thread of its own."""
         try:
             fresh = load(path, calibration_in, self._config.speaker)
-        except ConfigError as error:
-            self.inbox.put(ConfigLoaded(error, number))
-        else:
             folders = self._library.look_within(fresh.settings.library)  # a share may not answer either
             self.inbox.put(ConfigLoaded(fresh, number, folders))
+        except ConfigError as error:
+            self.inbox.put(ConfigLoaded(error, number))
+        except Exception as fault:  # noqa: BLE001 - the thread ends here, and the service manager waits for an answer
+            self.inbox.put(ConfigLoaded(ConfigError([f"{path}: {type(fault).__name__}: {fault}"]), number))
 
     def _finish_reload(self, loaded: ConfigLoaded, now: Now) -> None:
         fresh = loaded.found

@@ -34,18 +34,26 @@ from player.config.readers import (
     word,
 )
 from player.config.schema_discovery import discovery
-from player.config.schema_night import beds, check_bed, check_playlist_name, dates, mixes, own_times, phases, with_mixes
+from player.config.schema_night import (
+    beds,
+    check_bed,
+    check_mixes,
+    check_playlist,
+    check_playlist_name,
+    dates,
+    mixes,
+    own_times,
+    phases,
+    with_mixes,
+)
 from player.config.schema_safety import GUARD, SESSION, guard, mixer, night_cap, rest_nights, session
 from player.config.speakers import check_device
 from player.config.yaml_tree import Leaf, Listing, Table, shown
-from player.core.errors import choices, did_you_mean
 from player.core.settings.audio import AudioSettings
-from player.core.settings.bed import Bed
 from player.core.settings.key import ConfigKey
 from player.core.settings.mqtt import MqttSettings, TlsSettings
 from player.core.settings.safety import FadeSettings, LimitSettings, RestNights
 from player.core.settings.session import (
-    FAVOURITES,
     ONCE,
     Entry,
     Phase,
@@ -92,7 +100,8 @@ def _mqtt(spot: ConfigValue) -> MqttSettings | None:
         return None
     found = read(spot, MQTT)
     start = MqttSettings(port=TLS_PORT) if found.get("tls") else MqttSettings()
-    if "password_file" in found and "username" not in spot.rows():
+    username = spot.rows().get("username")
+    if "password_file" in found and (username is None or username.is_empty):
         spot.rows()["password_file"].blame("needs username too: MQTT 3.1.1 allows no password without one")
     return put(spot, MQTT, start, found)
 
@@ -284,25 +293,25 @@ def read_config(root: ConfigValue) -> dict[str, Any]:
     found = read(root, TOP)
     rows = root.rows()
     names = _check_paths(root, rows, found)
-    _check_mixes(rows, found, names)
-    if names and "default_playlist" in found:
-        _check_playlist(rows["default_playlist"], found["default_playlist"], names)
+    check_mixes(rows, found, names)
+    if "default_playlist" in found:
+        check_playlist(rows["default_playlist"], found["default_playlist"], names)
     rests: RestNights | None = found.get("rest_nights")
-    if names and rests is not None and rests.playlist is not None:
-        _check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
+    if rests is not None and rests.playlist is not None:
+        check_playlist(rows["rest_nights"].rows()["playlist"], rests.playlist, names)
     maximum = found.get("volume", VolumeSettings()).max
     for spot, playlist in zip(_playlist_rows(rows, found), found.get("playlists", ()), strict=True):
         _check_then(spot, playlist.then, names, maximum)
-        _check_bed(spot, playlist.bed, names)
+        check_bed(spot, playlist.bed, names)
     if "schedule" in found:
         items = rows["schedule"].items()
         _check_names(items, found["schedule"])
         for item, entry in zip(items, found["schedule"], strict=True):
-            if names and entry.playlist is not None:
-                _check_playlist(item.rows()["playlist"], entry.playlist, names)
+            if entry.playlist is not None:
+                check_playlist(item.rows()["playlist"], entry.playlist, names)
             _check_volume(item, entry, maximum)
             _check_then(item, entry.then or (), names, maximum)
-            _check_bed(item, entry.bed, names)
+            check_bed(item, entry.bed, names)
     if "triggers" in found:
         from player.config.schema_triggers import check_triggers
 
@@ -343,11 +352,6 @@ def _check_paths(root: ConfigValue, rows: dict[str, ConfigValue], found: dict[st
     return []
 
 
-def _check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
-    if name not in (*names, FAVOURITES.name):
-        spot.blame(f"{shown(name)} is not a playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
-
-
 def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None:
     """Check that names of entries occur once, because the journal, the state and commands use them."""
     lines: dict[str, int] = {}
@@ -366,29 +370,10 @@ def _check_names(items: Sequence[ConfigValue], entries: Sequence[Entry]) -> None
 def _check_then(spot: ConfigValue, then: Sequence[Phase], names: Sequence[str], maximum: int) -> None:
     """Check the playlists and volumes of phases."""
     for item, phase in zip(spot.rows()["then"].items() if then else (), then, strict=True):
-        if names and phase.playlist is not None:
-            _check_playlist(item.rows()["playlist"], phase.playlist, names)
+        if phase.playlist is not None:
+            check_playlist(item.rows()["playlist"], phase.playlist, names)
         _check_volume(item, phase, maximum)
-        _check_bed(item, phase.bed, names)
-
-
-def _check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, names: Sequence[str]) -> None:
-    """Check the playlists of a bed."""
-    check_bed(spot, found, lambda item, name: _check_playlist(item, name, names) if names else None)
-
-
-def _check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: list[str]) -> None:
-    """Check the names and playlists of mixes; the names are used like those of playlists, so they are added to them."""
-    spots = rows["mixes"].rows() if found.get("mixes") else {}
-    own = list(names)
-    for name, mix in found.get("mixes", {}).items():
-        if "playlists" in found and name in rows["playlists"].rows():
-            spots[name].blame(f"{shown(name)} is already the name of a playlist")
-        if own:
-            _check_playlist(spots[name].rows()["playlist"], mix.playlist, own)
-        _check_bed(spots[name], mix.bed, own)
-    if own:
-        names.extend(name for name in spots if name not in own)
+        check_bed(item, phase.bed, names)
 
 
 def _check_volume(item: ConfigValue, entry: Entry | Phase, maximum: int) -> None:

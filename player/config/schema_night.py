@@ -6,10 +6,10 @@ Runs on the main thread; pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from player.config.binding import Key, Keys, put, read
 from player.config.readers import (
@@ -28,9 +28,10 @@ from player.config.readers import (
 from player.config.schema_safety import taper
 from player.config.yaml_tree import Leaf, Listing, Table, shown
 from player.core.days import DAYS, Dates
+from player.core.errors import choices, did_you_mean
 from player.core.settings.bed import Bed, check_beds
 from player.core.settings.key import ConfigKey
-from player.core.settings.session import Phase, Playlist, TimerSetting
+from player.core.settings.session import FAVOURITES, Phase, Playlist, TimerSetting
 from player.core.validation import check_name
 from player.core.values import PHASE_ENDS
 from player.core.verbs import is_taken
@@ -95,13 +96,45 @@ def check_playlist_name(what: str, name: str) -> None:
         )
 
 
-def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, check: Callable[[ConfigValue, str], None]) -> None:
+def check_playlist(spot: ConfigValue, name: str, names: Sequence[str]) -> None:
+    """Check the name of a playlist; without ``names``, where a library may have any, only whether it can be one."""
+    if not names:
+        try:
+            check_name("playlist", name)
+        except ValueError as error:
+            spot.blame(str(error))
+    elif name not in (*names, FAVOURITES.name):
+        spot.blame(f"{shown(name)} is not a playlist{did_you_mean(name, names)}; choose one of {choices(names)}")
+
+
+def check_bed(spot: ConfigValue, found: tuple[Bed, ...] | None, names: Sequence[str]) -> None:
     """Check each playlist of the ``bed`` of a table, at its place in the file."""
     if not found:
         return
     row = spot.rows()["bed"]
     for item, bed in zip(row.items() or [row], found, strict=True):
-        check(item.rows().get("playlist", item), bed.playlist)
+        check_playlist(item.rows().get("playlist", item), bed.playlist, names)
+
+
+def check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: list[str]) -> None:
+    """Check the names and playlists of mixes, and leave out those with a fault.
+
+    The names are used like those of playlists, so they are added to them.
+    """
+    spots = rows["mixes"].rows() if found.get("mixes") else {}
+    own, good = list(names), {}
+    for name, mix in found.get("mixes", {}).items():
+        before = len(spots[name].faults)
+        if "playlists" in found and name in rows["playlists"].rows():
+            spots[name].blame(f"{shown(name)} is already the name of a playlist")
+        check_playlist(spots[name].rows()["playlist"], mix.playlist, own)
+        check_bed(spots[name], mix.bed, own)
+        if len(spots[name].faults) == before:
+            good[name] = mix
+    if own:
+        names.extend(name for name in spots if name not in own)
+    if spots:
+        found["mixes"] = good
 
 
 def with_mixes(

@@ -89,6 +89,21 @@ def test_a_reload_for_which_there_is_no_thread_is_a_problem_until_the_next_one(h
 
 
 @pytest.mark.slow
+def test_a_reload_that_a_bug_ends_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a config that was rejected: the service manager waits for the answer."""
+
+    def broken(*_: object) -> Config:
+        raise ValueError("no such thing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon, "load", broken)
+        house.tell(Reload())
+        house.wait(lambda: house.state()["problem"] is not None)
+    assert house.state()["problem"].endswith("lull.yaml: ValueError: no such thing")
+    assert house.notifier.told.count("ready") == 2
+
+
+@pytest.mark.slow
 def test_a_state_dir_that_moves_waits_for_the_next_start_and_that_is_said(house: House, tmp_path: Path) -> None:
     """Once for each reload that names another one than is in use; back at the old one there is nothing to say."""
 

@@ -90,6 +90,7 @@ def fault(more: str) -> str:
         ("mqtt: {discovery: {id: my bed}}", "2: mqtt.discovery.id: 'my bed' is not usable:"),
         ("mqtt: {discovery: {media_playr: yes}}", "2: mqtt.discovery.media_playr: unknown key (did you"),
         ("mqtt: {password_file: x}", "2: mqtt.password_file: needs username too:"),
+        ("mqtt: {password_file: x, username: }", "2: mqtt.password_file: needs username too:"),
         ("default_playlist: rian", "2: default_playlist: 'rian' is not a playlist (did you mean 'rain'?); choose"),
         ("schedule: [{at: 1:00}]", "2: schedule[0]: needs name"),
         ("schedule: [{name: a}]", "2: schedule[0]: needs at"),
@@ -216,6 +217,28 @@ def test_every_group_that_cannot_be_used_is_named() -> None:
 def test_without_playlists_there_must_be_a_library() -> None:
     """One of the two says what can be played."""
     assert faults("device: a\n") == ["lull.yaml:1: needs playlists, or library"]
+
+
+def test_what_no_folder_of_a_library_can_be_called_is_a_fault_wherever_a_playlist_is_named() -> None:
+    """In a mix it ended in a Python error, also of a reload, which was never answered; elsewhere it was valid."""
+    text = (
+        "library: /srv/lull\nmixes:\n"
+        "  cosy: {playlist: 'noise:rain', bed: sea}\n  soft: {playlist: sea, bed: 'noise:fan'}\n"
+        "default_playlist: 'noise:rain'\nrest_nights: {per_week: 1, playlist: 'noise:sea'}\nschedule:\n"
+        "  - {name: a, at: '22:30', playlist: 'noise:rain', bed: 'noise:sea', then: [{playlist: 'noise:sea'}]}\n"
+    )
+    told = [fault.replace(": playlist '", ": '").partition(" is not a name")[0] for fault in faults(text)]
+    assert told == [
+        "lull.yaml:3: mixes.cosy.playlist: 'noise:rain'",
+        "lull.yaml:4: mixes.soft.bed: 'noise:fan'",
+        "lull.yaml:5: default_playlist: 'noise:rain'",
+        "lull.yaml:6: rest_nights.playlist: 'noise:sea'",
+        "lull.yaml:8: schedule[0].playlist: 'noise:rain'",
+        "lull.yaml:8: schedule[0].bed: 'noise:sea'",
+        "lull.yaml:8: schedule[0].then[0].playlist: 'noise:sea'",
+    ]
+    cosy = text.splitlines()[0] + "\nmixes: {cosy: {playlist: rain, bed: sea}}\n"
+    assert [one.name for one in parse(cosy).settings.playlists] == ["cosy"]
 
 
 def test_a_library_lets_playlists_leave_out_their_paths() -> None:
