@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +142,59 @@ def test_it_says_when_the_broker_or_the_speaker_is_away_and_comes_back(bedside: 
     browser.until("online again", lambda: browser.text("#link") == "Online")
     bedside.daemon.kill()
     browser.until("no speaker", lambda: browser.text("#link") == "The speaker is offline")
+
+
+class Network:
+    """Between the phone and the broker; while it is dead, what is sent is lost, and nobody notices at first."""
+
+    def __init__(self, port: int) -> None:
+        self.is_dead = False
+        self._to = port
+        self._ends: list[socket.socket] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self._server.accept()
+            far = socket.create_connection(("127.0.0.1", self._to))
+            self._ends += [near, far]
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(4096):
+                if not self.is_dead:
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other side is gone
+
+    def come_back(self) -> None:
+        """All connections have ended, new ones are carried."""
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+        self.is_dead = False
+
+
+def test_what_was_pressed_without_a_network_is_not_sent_later(bedside: Bedside, browser: Browser) -> None:
+    """A phone that loses its network as somebody presses play, and finds it again in the night, starts nothing."""
+    network = Network(bedside.web)
+    speaker = Listener(bedside.broker.port)
+    browser.open(bedside.address().replace(str(bedside.web), str(network.port)))
+    browser.until("online", lambda: browser.text("#link") == "Online")
+    network.is_dead = True
+    browser.press("#main")
+    browser.until("no answer", lambda: browser.text("#answer") == SILENT)
+    network.come_back()
+    browser.until("the loss", lambda: browser.text("#link") != "Online")
+    browser.until("online again", lambda: browser.text("#link") == "Online")
+    time.sleep(2.0)
+    assert not [heard for heard in speaker.heard if "/cmd/play" in heard.topic]
+    speaker.close()
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])

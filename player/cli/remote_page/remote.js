@@ -133,7 +133,8 @@ function say(words, isRefused) {
 function send(verb, fields = {}) {
   if (client === null || !client.connected) { say("Not sent: there is no connection", true); return; }
   const id = `r${Math.random().toString(36).slice(2, 10)}`;
-  client.publish(topic(`cmd/${verb}`), JSON.stringify({...fields, id, origin: "remote"}), {qos: 1});
+  // at QoS 1 the library would send it again at its next connection, which may be hours later
+  client.publish(topic(`cmd/${verb}`), JSON.stringify({...fields, id, origin: "remote"}), {qos: 0});
   waiting.set(id, setTimeout(() => { waiting.delete(id); say("The speaker does not answer", true); }, ANSWER_MS));
 }
 
