@@ -154,8 +154,10 @@ class FakeLayer:
 
     def thaw(self, now_s: float) -> None:
         """Go on from there."""
-        if self._left_s is not None and self._engine.is_running:
-            self._ends_s = now_s + self._left_s
+        if self._left_s is not None and self._ends_s is not None and self._engine.is_running:
+            stood_s = now_s + self._left_s - self._ends_s
+            self.began_s += stood_s
+            self._ends_s += stood_s
             self._left_s = None
 
     def _end_item(self, now_s: float) -> None:

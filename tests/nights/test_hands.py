@@ -338,3 +338,16 @@ def test_a_session_that_is_taken_over_hands_on_what_was_heard(mute: Mute) -> Non
     mute.command(Tonight(time(22, 1)))
     mute.run_for(10)
     assert mute.is_a_problem
+
+
+def test_a_pause_keeps_the_place(room: Nights) -> None:
+    """Ten minutes of silence are no part of the track: its place goes on from where it was."""
+    room.command(Play())
+    room.run_for(100.0)
+    room.command(Pause())
+    room.run_for(600.0)
+    room.command(Resume())
+    room.run_for(20.0)
+    position_s = room.session.snapshot(room.now).position_s
+    assert position_s is not None
+    assert 115.0 <= position_s <= 125.0
