@@ -203,12 +203,12 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
             "p": "sensor", "name": "Why it started", "ic": "mdi:help-circle-outline", **_value(topics, _why()),
         },
         "night": {
-            "p": "sensor", "name": "Last night", "ic": "mdi:weather-sunset-up", "stat_t": topics.night, "qos": 1,
+            "p": "sensor", "name": "Last night", "ic": "mdi:weather-sunset-up", "stat_t": topics.night,
             "val_tpl": f"{{{{ value_json.text[:{_LONGEST_STATE}] }}}}", "json_attr_t": topics.night,
         },
         "activity": {
             "p": "event", "name": "Activity", "ic": "mdi:bell-outline", "event_types": list(EVENT_TYPES),
-            "stat_t": topics.event, "qos": 1,
+            "stat_t": topics.event,
         },
     }  # fmt: skip
 
@@ -297,7 +297,7 @@ def _answer() -> str:
 
 def _value(topics: Topics, template: str) -> Fields:
     """The value out of the state."""
-    return {"stat_t": topics.state, "val_tpl": template, "qos": 1}
+    return {"stat_t": topics.state, "val_tpl": template}
 
 
 def _on_off(topics: Topics, is_on: str) -> Fields:
@@ -310,7 +310,7 @@ def _either(is_on: str) -> str:
 
 
 def _command(topics: Topics, verb: str = "") -> Fields:
-    return {"cmd_t": topics.command(verb), "qos": 1}
+    return {"cmd_t": topics.command(verb)}
 
 
 def _why() -> str:

@@ -38,7 +38,7 @@ def entry_entities(
 def times(topics: Topics, key: str, name: str, state: str, verb: str, template: str) -> dict[str, Fields]:
     """A time of day, for new versions and for old ones: ``state`` is the expression of its value, empty for none."""
     both = {
-        "stat_t": topics.state, "cmd_t": topics.command(verb), "cmd_tpl": template, "qos": 1, "ent_cat": "config",
+        "stat_t": topics.state, "cmd_t": topics.command(verb), "cmd_tpl": template, "ent_cat": "config",
         "ic": "mdi:clock-edit-outline",
     }  # fmt: skip
     text = {"p": "text", "name": f"{name} (text)", "en": False, "max": 5, "ptrn": _TIME_PATTERN}
@@ -53,7 +53,7 @@ def _once(topics: Topics) -> dict[str, Fields]:
     return {
         **times(topics, "tonight", "Tonight at", at, "tonight", f"{{{{ {{'at': {TIME}}} | tojson }}}}"),
         "not_tonight": {
-            "p": "button", "name": "Cancel tonight at", "ic": "mdi:clock-remove-outline", "pl_prs": "off", "qos": 1,
+            "p": "button", "name": "Cancel tonight at", "ic": "mdi:clock-remove-outline", "pl_prs": "off",
             "cmd_t": topics.command("tonight"),
         },
     }  # fmt: skip
@@ -65,7 +65,7 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
     entry = f"(value_json.entries[{text}] | default({{}}))"
 
     def value(template: str) -> Fields:
-        return {"stat_t": topics.state, "val_tpl": f"{{{{ {template} }}}}", "qos": 1} | _CONFIG
+        return {"stat_t": topics.state, "val_tpl": f"{{{{ {template} }}}}"} | _CONFIG
 
     def command(argument: str, asked: str = "value") -> Fields:
         sent = f"{{{{ {{'entry': {text}, '{argument}': {asked}}} | tojson }}}}"
@@ -93,7 +93,7 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
             "step": 1, "mode": "slider", **command("volume"), **value(f"{entry}.volume | default('None')"),
         },
         f"{key}_reset": {
-            "p": "button", "name": f"{called} as in the config", "ic": "mdi:restore", "qos": 1, **_CONFIG,
+            "p": "button", "name": f"{called} as in the config", "ic": "mdi:restore", **_CONFIG,
             "cmd_t": topics.command("schedule"), "pl_prs": f'{{"entry": {text}, "reset": true}}',
         },
     }  # fmt: skip

@@ -153,7 +153,9 @@ def _with_ids(speaker: Speaker, key: str, fields: Fields) -> Fields:
     It is the one that Home Assistant before 2025.10 derived from the names.
     """
     name = f"{slug(speaker.topics.device) or speaker.id}_{slug(fields['name']) or key}"
-    return {**fields, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}"}
+    # at QoS 1 a home that loses the broker sends again what was not answered, however late; only a stop may come late
+    qos = 1 if fields.get("cmd_t") in {None, speaker.topics.command("stop")} else 0
+    return {**fields, "qos": qos, "uniq_id": f"{speaker.id}_{key}", "def_ent_id": f"{fields['p']}.{name}"}
 
 
 def _common(speaker: Speaker) -> Fields:

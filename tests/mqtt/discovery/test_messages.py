@@ -170,6 +170,13 @@ def test_a_device_is_one_message_with_every_entity() -> None:
     assert found["activity"]["event_types"] == list(EVENT_TYPES)
 
 
+def test_what_a_home_sends_comes_at_once_or_never() -> None:
+    """At QoS 1 a client that lost the broker sends it again hours later; a stop that comes late does no harm."""
+    found = entities()
+    assert {key for key, fields in found.items() if "command_topic" in fields and fields["qos"]} == {"stop_now"}
+    assert all(fields["qos"] == 1 for fields in found.values() if "command_topic" not in fields)
+
+
 def test_single_components_are_one_message_each_without_what_openhab_does_not_know() -> None:
     """OpenHAB knows no event, text or time; topics are ``<prefix>/<platform>/<id>/<key>/config``."""
     messages = announcement(speaker(DiscoveryMode.COMPONENTS, prefix="home/ha"), SHOWN)
