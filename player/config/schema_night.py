@@ -77,12 +77,13 @@ def mixes(spot: ConfigValue) -> dict[str, Mix]:
         raise ValueError("must be a table of names, such as cosy: {playlist: whispers, bed: rain}")
     found = {}
     for name, row in spot.rows().items():
+        before = len(row.faults)
         try:
             check_playlist_name("mix", name)
         except ValueError as error:
             row.blame(str(error))
         values = read(row, MIX)
-        if len(values) == len(MIX.keys):
+        if len(row.faults) == before:
             found[name] = Mix(**values)
     return found
 
@@ -121,7 +122,7 @@ def check_mixes(rows: dict[str, ConfigValue], found: dict[str, Any], names: list
 
     The names are used like those of playlists, so they are added to them.
     """
-    spots = rows["mixes"].rows() if found.get("mixes") else {}
+    spots = rows["mixes"].rows() if "mixes" in found else {}
     own, good = list(names), {}
     for name, mix in found.get("mixes", {}).items():
         before = len(spots[name].faults)

@@ -219,6 +219,15 @@ def test_without_playlists_there_must_be_a_library() -> None:
     assert faults("device: a\n") == ["lull.yaml:1: needs playlists, or library"]
 
 
+@pytest.mark.parametrize("name", ["rain/sea", "a & b", "off"])
+def test_a_mix_that_cannot_be_called_so_is_a_fault_beside_the_others(name: str) -> None:
+    """It was a Python error; what names it is no further fault."""
+    mix = f"mixes: {{'{name}': {{playlist: rain, bed: rain}}}}\ndefault_playlist: '{name}'\n"
+    (fault,) = faults("playlists: {rain: {paths: /r}}\n" + mix)
+    assert fault.startswith("lull.yaml:2: mixes.")
+    assert f"'{name}'" in fault
+
+
 def test_what_no_folder_of_a_library_can_be_called_is_a_fault_wherever_a_playlist_is_named() -> None:
     """In a mix it ended in a Python error, also of a reload, which was never answered; elsewhere it was valid."""
     text = (
