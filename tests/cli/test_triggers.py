@@ -198,6 +198,7 @@ def test_watching_tells_what_comes_with_the_state_of_the_speaker() -> None:
         "22:11:00 the waiting time is over\n  p: fires: it has been true for 10m\n"
         "    stop: accepted (the speaker is playing; this starts no sound)"
     )
+    assert hear(Incoming("lull/bedroom/state", b'{"state": [], "volume": {}}')) == ""  # nothing that lull publishes
     assert hear(LinkDown("gone")) == LinkDown("gone")
 
 
