@@ -73,14 +73,15 @@ class Watcher:
         lost_s = self._nights.now.boot_s - now_s
         is_clock_lost = not self._nights.now.trusted
         self._owed_by_s = self._silent_by_s + RECORD_S + (lost_s if is_clock_lost else 0.0)
-        if now_s - self._asked_s <= SOON_S:
-            self._owed_by_s = math.inf  # what was asked for so shortly before may not have been written
+        is_unwritten = now_s - self._asked_s <= SOON_S  # what was asked for so shortly before may be lost
+        if is_unwritten:
+            self._owed_by_s = math.inf
         self._volume_before = self._volume
         self._owed_by_s += (self._was and self._was.snooze_left_s) or 0.0  # a snooze puts the end off
         if self._was is not None and (
             self._was.state in {"playing", "fading_out"} or self._was.snooze_left_s is not None
         ):
-            self._may_resume, self._playlist_before = True, self._was.playlist
+            self._may_resume, self._playlist_before = True, None if is_unwritten else self._was.playlist
         if self._is_open and (self._is_unseen or self._was is None):
             self._may_resume, self._playlist_before = True, None  # begun and broken off at one instant
             self._volume_before, self._owed_by_s = None, math.inf
