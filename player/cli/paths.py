@@ -26,12 +26,17 @@ def add_config(parser: argparse.ArgumentParser, about: str) -> None:
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """Raise LullError that names the first file or folder of a command line that is not there."""
+    """Raise LullError that names the first file or folder of a command line that is not there or cannot be reached."""
     from player.core.events import has_file  # `lull stop` and `lull status` need nothing of it
 
     for path in paths:
-        if has_file(path) and not os.path.exists(os.path.expanduser(path)):
-            raise LullError(f"{path} does not exist")
+        try:
+            if has_file(path):
+                os.stat(os.path.expanduser(path))
+        except (FileNotFoundError, NotADirectoryError):
+            raise LullError(f"{path} does not exist") from None
+        except OSError as fault:
+            raise LullError(f"{path} cannot be read: {fault.strerror}") from None
 
 
 def chosen_config(named: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ import pytest
 
 from player.cli import paths
 from player.cli.main import main
+from player.core.errors import LullError
 from player.storage.lock import only_daemon
 
 
@@ -70,3 +71,15 @@ def test_every_command_takes_the_same_config(
         assert main(words) == 1, words
         said = capsys.readouterr()
         assert "mine.yaml" in said.out + said.err, words
+
+
+def test_a_path_that_cannot_be_reached_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    """A folder of another user, a name that is too long, a disk that is broken: the system's reason."""
+    for path, reason in (
+        (str(tmp_path / "none"), "does not exist"),
+        (f"{__file__}/below", "does not exist"),
+        (str(tmp_path / ("x" * 300)), "cannot be read: File name too long"),
+    ):
+        with pytest.raises(LullError) as caught:
+            paths.check_paths(["noise:rain", "http://host/", path])
+        assert str(caught.value) == f"{path} {reason}"
