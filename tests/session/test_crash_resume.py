@@ -101,6 +101,25 @@ def test_the_same_track_at_about_its_place() -> None:
     assert order.item.start_s <= before.position_s + 6.0
 
 
+def test_a_second_power_cut_before_the_library_is_there_keeps_the_place() -> None:
+    """The stick is mounted late, and the power fails again meanwhile."""
+    nights = Remembering(SETTINGS, EVENING)
+    nights.engine.durations = dict.fromkeys("abcd", 3000.0)
+    nights.command(Play("rain", volume=40))
+    nights.run_for(900.0)
+    before = nights.session.snapshot(nights.now)
+    music, nights.library["rain"] = nights.library["rain"], ()
+    for _ in range(2):
+        nights.die(off_s=5.0)
+        nights.run_for(40.0)
+    assert not nights.engine.heard
+    nights.find("rain", (track.uri for track in music))
+    (order,) = [order for order in nights.engine.orders if isinstance(order, PlayItem)]
+    assert before.position_s is not None
+    assert order.item.uri == before.track
+    assert before.position_s - 400.0 <= order.item.start_s <= before.position_s
+
+
 def test_in_the_final_fade_it_comes_back_where_the_fade_would_be() -> None:
     """Half-way down a fade of ten minutes: the first rise ends 15 dB below the level, where a fade of 30 dB is."""
     nights = playing(after_s=3300.0)

@@ -20,6 +20,7 @@ write: it goes along with what is written anyway.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -97,6 +98,15 @@ def _record(session: Session, boot: str, now: Now) -> SessionRecord | None:
     )
 
 
+def _with_place(record: SessionRecord | None, session: Session) -> SessionRecord | None:
+    """The record with the place at which a session is to be resumed whose library is still away."""
+    point = session.queue.selection.resume_point
+    if record is None or record.track is not None or point is None:
+        return record
+    place_s = point.position_s
+    return replace(record, track=point.uri, position_s=place_s, sounded_s=place_s, following=point.following)
+
+
 class WritePolicy:
     """Compares what is with what was written, and decides when to write.
 
@@ -131,7 +141,7 @@ class WritePolicy:
         session, interrupted = playback.session, playback.interrupted
         # an interrupted session that was paused is not resumed after another restart
         waiting = None if interrupted.is_paused else interrupted.record
-        record = waiting if session is None else _record(session, self._boot, now)
+        record = waiting if session is None else _with_place(_record(session, self._boot, now), session)
         bans, likes = tuple(memory.bans.values()), tuple(memory.likes.values())
         deaths = tuple(memory.deaths.values())
         nights = before.nights if memory.nights == before.nights else frozenset(memory.nights)
