@@ -264,13 +264,15 @@ class Engine:
         self._layers.prepare(frames, is_output_silent=ramp.level_db == SILENCE_DB)
         if ramp.is_rising and not self._layers.is_sounding:
             return self._rest(frames)  # the ramp rises only once there is sound
+        is_deck_rising = False
         if not ramp.is_moving and self._layers.is_steady:
             mixed, may_rise = self._layers.mix(frames, 0.0, may_rise=True), True
         else:
+            is_deck_rising = self._layers.decks_rise_db_per_s > 0.0
             mixed, may_rise = self._mix_while_moving(ramp, frames)
         faults = self._chain.faults
         self._chain.set_target(self._target_lufs, self._layers.habitual_lufs, self._layers.reached_lufs(frames))
-        block = self._chain.process(self._ears.share_out(mixed), may_rise=may_rise)
+        block = self._chain.process(self._ears.share_out(mixed), may_rise=may_rise, is_deck_rising=is_deck_rising)
         if self._chain.faults != faults:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()

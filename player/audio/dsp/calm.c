@@ -53,14 +53,14 @@ struct calm {
     float *declick_late, *guard_late, *limiter_late, *window, *curve;
     double *guard_meter, *output_meter;
     double *guard_states[6];
-    double *guard, *licence;
+    double *guard, *licence, *licence_boxes;
     double *judge_hearing, *judge_familiar, *judge;
     double *clause_powers, *clause_full; /* the last three seconds, by chunks */
     double *powers, *boxes;              /* of what left, a number each hop since it was lent */
     double hop_keep, still, most, volume, alone, small, loudest;
-    double full, reached, licence_rise, steady_chunks, known_share, box_over_fast, noticed, target, momentary_room,
+    double full, reached, licence_rise, licence_above, steady_chunks, silent, forgotten_chunks, known_share, box_over_fast, noticed, target, momentary_room,
         short_term_room;
-    double is_steady_for, licence_value, late_peak, energy, peak;
+    double is_steady_for, is_silent_for, licence_value, late_peak, energy, peak;
     size_t logged, most_logged;
 };
 
@@ -89,18 +89,23 @@ static int keeps_c3(struct calm *c, const double *powers)
 }
 
 /* `Licence.push` while the volume stands. */
-static void push_licence(struct calm *c, struct undo *undo, double came, double heard)
+static void push_licence(struct calm *c, struct undo *undo, double came, double box, double heard)
 {
-    if (c->reached == 0.0) {
+    c->is_silent_for = came > c->silent ? 0.0 : c->is_silent_for + 1.0;
+    if (c->reached == 0.0 || c->is_silent_for >= c->forgotten_chunks) {
         c->is_steady_for = 0.0;
+        c->licence_value = 0.0;
         push_familiar(c->licence, came < heard ? came : heard, undo);
+        push_familiar(c->licence_boxes, box < heard ? box : heard, undo);
         return;
     }
     push_familiar(c->licence, came, undo);
+    push_familiar(c->licence_boxes, box, undo);
     c->is_steady_for += 1.0;
     double value = c->licence_value * (c->is_steady_for > c->steady_chunks ? c->licence_rise : 1.0);
     value = heard > value ? heard : value;
-    value = c->licence[FAMILIAR_LEVEL] < value ? c->licence[FAMILIAR_LEVEL] : value;
+    const double most = c->licence[FAMILIAR_LEVEL] * c->licence_above;
+    value = most < value ? most : value;
     c->licence_value = c->reached < value ? c->reached : value;
 }
 
@@ -108,17 +113,17 @@ static void push_licence(struct calm *c, struct undo *undo, double came, double 
 static int is_calm(struct calm *c, struct undo *undo, const float *came, size_t chunks, float *out)
 {
     const size_t hops = chunks * HOPS, frames = hops * HOP, late = HOP * CHANNELS, count = frames * CHANNELS;
-    double powers[MOST_CHUNKS * HOPS], fasts[MOST_CHUNKS], used_to[MOST_CHUNKS], most = 0.0;
+    double powers[MOST_CHUNKS * HOPS], figures[MOST_CHUNKS][3], most = 0.0;
     float peaks[MOST_CHUNKS * HOPS];
     lull_hop_powers(c->guard_meter, came, hops, HOP, powers);
     lull_hop_peaks(came, hops, HOP, peaks);
     for (size_t i = 0; i < hops; i++)
         peaks[i] *= peaks[i];
-    if (guard_calm(c->guard_states, c->guard, powers, peaks, chunks, fasts, used_to, undo) < chunks)
+    if (guard_calm(c->guard_states, c->guard, powers, peaks, chunks, figures, undo) < chunks)
         return 0;
     const double licensed = c->licence_value;
     for (size_t i = 0; i < chunks; i++)
-        push_licence(c, undo, fasts[i], used_to[i] * c->guard[FAMILIAR_ROOM]);
+        push_licence(c, undo, figures[i][0], figures[i][1], figures[i][2] * c->guard[FAMILIAR_ROOM]);
     const float held = largest(c->guard_late, late), peak = larger(largest(came, count - late), held);
     if (!(peak <= c->loudest && c->late_peak <= c->loudest))
         return 0;
@@ -159,8 +164,8 @@ struct part {
     double *at;
     size_t count;
 };
-#define PARTS 10
-#define MOST_KEPT (2 + 8 + 8 + GUARD_FIGURES + JUDGE_FIGURES + 2 * CLAUSE_CHUNKS + 2 + 1)
+#define PARTS 11
+#define MOST_KEPT (2 + 8 + 8 + GUARD_FIGURES + JUDGE_FIGURES + 2 * CLAUSE_CHUNKS + 4)
 
 static void keep(const struct part parts[PARTS], double kept[MOST_KEPT])
 {
@@ -187,7 +192,7 @@ size_t lull_calm_chain(struct calm *c, const float *in, size_t frames, float *ou
     const struct part parts[PARTS] = {
         {c->mean, 2}, {c->guard_meter, 8}, {c->output_meter, 8}, {c->guard, GUARD_FIGURES}, {c->judge, JUDGE_FIGURES},
         {c->clause_powers, CLAUSE_CHUNKS}, {c->clause_full, CLAUSE_CHUNKS},
-        {&c->is_steady_for, 1}, {&c->licence_value, 1}, {&c->late_peak, 1},
+        {&c->is_steady_for, 1}, {&c->is_silent_for, 1}, {&c->licence_value, 1}, {&c->late_peak, 1},
     };
     double kept[MOST_KEPT];
     struct undo undo;

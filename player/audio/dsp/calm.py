@@ -20,9 +20,9 @@ import numpy as np
 
 from player.audio.dsp.declick import ALONE, SMALL, Declick
 from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import CHUNK_FRAMES, HOP_FRAMES
+from player.audio.dsp.hearing import CHUNK_FRAMES, FAMILIAR_CHUNKS, HOP_FRAMES
 from player.audio.dsp.highpass import HOP_KEEP, STILL, HighPass
-from player.audio.dsp.licence import RISE, STEADY_CHUNKS
+from player.audio.dsp.licence import ABOVE, RISE, SILENT, STEADY_CHUNKS
 from player.audio.dsp.limiter import Limiter
 from player.audio.dsp.native import Kernel, place_of
 from player.audio.dsp.output_meter import MOMENTARY_ROOM, NOTICED, SHORT_TERM_ROOM, OutputMeter
@@ -38,12 +38,13 @@ _MOST_SKIPPED: Final = 15
 _POINTERS: Final = (
     "mean", "weights", "falling", "declick_late", "guard_late", "limiter_late", "window", "curve", "guard_meter",
     "output_meter", "heard", "familiar", "hop_powers", "peaks", "momentary", "short_term", "guard", "licence",
-    "judge_heard", "judge_familiar", "judge", "clause_powers", "clause_full", "powers", "boxes",
+    "licence_boxes", "judge_heard", "judge_familiar", "judge", "clause_powers", "clause_full", "powers", "boxes",
 )  # fmt: skip
 _NUMBERS: Final = (
     "hop_keep", "still", "most", "volume", "alone", "small", "loudest", "full", "reached", "licence_rise",
-    "steady_chunks", "known_share", "box_over_fast", "noticed", "target", "momentary_room", "short_term_room",
-    "is_steady_for", "licence_value", "late_peak", "energy", "peak",
+    "licence_above", "steady_chunks", "silent", "forgotten_chunks", "known_share", "box_over_fast", "noticed", "target",
+    "momentary_room", "short_term_room", "is_steady_for", "is_silent_for", "licence_value", "late_peak", "energy",
+    "peak",
 )  # fmt: skip
 
 
@@ -142,7 +143,9 @@ class CalmChain:
         powers, boxes = self._log[:, : lent.logged].tolist()
         stages.declick.take_back(len(powers))
         stages.guard.take_back(len(powers))
-        stages.guard.licence.value, stages.guard.licence.steady_chunks = lent.licence_value, int(lent.is_steady_for)
+        licence = stages.guard.licence
+        licence.value, licence.steady_chunks = lent.licence_value, int(lent.is_steady_for)
+        licence.silent_chunks = int(lent.is_silent_for)
         stages.limiter.take_back(lent.late_peak)
         stages.output_meter.take_back(powers, boxes)
 
@@ -162,10 +165,11 @@ class CalmChain:
             setattr(lent, name, place_of(arrays[name]))
         lent.hop_keep, lent.still, lent.most, lent.volume = HOP_KEEP, STILL, self._most, volume.gain
         lent.alone, lent.small, lent.loudest = ALONE, SMALL, stages.limiter.clear_up_to
-        lent.full, lent.licence_rise, lent.steady_chunks = volume.full, RISE, STEADY_CHUNKS
+        lent.full, lent.licence_rise, lent.licence_above = volume.full, RISE, ABOVE
+        lent.steady_chunks, lent.silent, lent.forgotten_chunks = STEADY_CHUNKS, SILENT, FAMILIAR_CHUNKS
         licence = stages.guard.licence
         lent.reached, lent.licence_value = stages.guard.reached(volume.low), licence.value
-        lent.is_steady_for = licence.steady_chunks
+        lent.is_steady_for, lent.is_silent_for = licence.steady_chunks, licence.silent_chunks
         lent.known_share = max(1.0, volume.full / max(volume.low, 1e-12))
         lent.box_over_fast, lent.noticed = BOX_OVER_FAST, NOTICED
         lent.target = stages.output_meter.target

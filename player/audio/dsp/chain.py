@@ -91,11 +91,12 @@ class Chain:
         self.guard.set_target(target_lufs, habitual_lufs, known_lufs)
         self._output_meter.target_lufs = target_lufs
 
-    def process(self, mixed: Block, *, may_rise: bool = True) -> Block:
+    def process(self, mixed: Block, *, may_rise: bool = True, is_deck_rising: bool = False) -> Block:
         """The block as it goes to the device: shape (frames, 2), finite, nowhere above the ceiling.
 
         It must consist of whole chunks, so that the output does not depend on how the sound is cut into blocks. Without
-        ``may_rise`` a rising ramp pauses for this block, because a deck rises in it.
+        ``may_rise`` a rising ramp pauses for this block, because a deck rises in it. While ``is_deck_rising``, the
+        licence does not.
 
         Raises:
             ValueError: the block does not consist of whole chunks.
@@ -103,6 +104,7 @@ class Chain:
         if len(mixed) % CHUNK_FRAMES:
             raise ValueError(f"a block has whole chunks of {CHUNK_FRAMES} frames, not {len(mixed)}")
         self.broken = None
+        self.guard.is_deck_rising = is_deck_rising
         if self._calm is not None and (calm := self._while_calm(self._calm, mixed)) is not None:
             return calm
         if len(mixed) == 0 or not self._is_fit(mixed, MOST):
@@ -124,7 +126,8 @@ class Chain:
     def _while_calm(self, calm: CalmChain, mixed: Block) -> Block | None:
         """The block from the fast path, if it is calm; otherwise None."""
         ramp = self.ramp
-        if ramp.is_moving or ramp.target_db == SILENCE_DB or self._sets_in or self._left != _STANDS:
+        is_moving = ramp.is_moving or self.guard.is_deck_rising
+        if is_moving or ramp.target_db == SILENCE_DB or self._sets_in or self._left != _STANDS:
             calm.take_back()
             return None
         full = _power(ramp.target_db)

@@ -1,8 +1,7 @@
 """The emergence guard: lowers sound that newly stands out of what was heard before, until it is familiar.
 
 Runs on the engine thread, in hops of 5 ms, after the output ramp: the output of the speaker is what startles, so
-volume commands, fades and resumes are judged as well. (Before the ramp the guard could not notice that, for example,
-taps once a second during a rise of 6 dB/s are each 6 dB louder than the last one.)
+volume commands, fades and resumes are judged as well. (Taps once a second in a rise of 6 dB/s are each 6 dB louder.)
 
 Theory. Five bounds limit the power of each hop; its K-weighted power p is known, so each gain has a closed form:
 
@@ -13,8 +12,7 @@ Theory. Five bounds limit the power of each hop; its K-weighted power p is known
   7 dB in 250 ms to 7 dB over B at most, because at 10 dB the output meter mutes (C1b);
 - *burst*: the 50 ms mean R <= Q + 14 dB, where Q is the usual level; a familiar hop may use all of it, others a third;
 - *click*: a sample is at most 15 dB over E or B, or 2.7 dB over the familiar peak;
-- *momentary* and *short-term* (C3): what M and S have left below the target + 8 and + 5 LU. Each hop may take a
-  quarter of what is left, so a bound is approached gradually.
+- *momentary* and *short-term* (C3): what M and S have left below the target + 8 and + 5 LU, a quarter of it each hop.
 
 B and Q are limited from below by the floor: what the room masks anyway. A bound on E or R falls by at most 20 dB/s, so
 that a level that stops being familiar while it sounds is faded and not cut. H is followed at no more than 5 dB/s, so a
@@ -22,13 +20,11 @@ rise of the ramp passes almost unchanged, and steeper rises are slowed down to t
 
 The gain falls at once. In the pauses after a lowered sound it returns with a time constant of 40 ms, which is not heard
 as long as the hop stays 1 dB below the fast level E. Otherwise it returns at 6 dB/s less the rate of the ramp and the
-rate at which the input rises, so that the guard does not raise its gain while a ramp or a deck rises at 6 dB/s. (A
-return of 40 ms during a ramp was measured at 10 dB/s.) For an onset in the input the gain is limited to 1.5 dB over
-that of the sound before it, because otherwise its KI would grow by the same amount.
+rate at which the input rises, so that the guard does not raise its gain while a ramp or a deck rises at 6 dB/s. For an
+onset in the input the gain is at most 1.5 dB over that of the sound before it, or its KI would grow by as much.
 
 The gain of a hop holds for each of its samples: at the border of two hops the lower gain applies, and between borders
-the gain is linear in dB. Therefore the stage is one hop late. H, B and Q are computed with the gains that were applied,
-not with those that were computed first.
+it is linear in dB. Therefore the stage is one hop late. H, B and Q are computed with the gains that were applied.
 
 Limitations: sound that is lowered for a long time is flattened. A sound that returns after more than 30 s is new again.
 Sound far above C3 ends its rise more sharply than in the input: KI can be 3 dB higher, at a level 20 dB lower.
@@ -49,6 +45,7 @@ from player.audio.dsp.guard_bounds import (
     BOX_OVER_FAST,
     BURST_ROOM,
     C3_MARGIN_LU,
+    CALM_SHARE,
     CREST,
     FAMILIAR_HOP,
     FAMILIAR_ROOM,
@@ -61,6 +58,7 @@ from player.audio.dsp.guard_bounds import (
     LET_DOWN,
     LET_DOWN_CHUNK,
     LET_IN,
+    LOWEST,
     NOTICED,
     PEAK_OVER_FAST,
     RETURN,
@@ -72,7 +70,7 @@ from player.audio.dsp.guard_bounds import (
 )
 from player.audio.dsp.guard_episodes import Episodes
 from player.audio.dsp.hearing import CHUNK_HOPS, FAST_KEEP, FAST_TAKE, HOP_FRAMES, Familiar, Hearing, to_power
-from player.audio.dsp.licence import Licence
+from player.audio.dsp.licence import Came, Licence
 from player.audio.dsp.loudness_budget import LoudnessBudget
 from player.audio.dsp.native import Kernel, KernelMeter, hop_peaks
 from player.audio.dsp.types import Block, MakePowerMeter
@@ -81,10 +79,6 @@ from player.core.units import CHANNELS
 
 _NEARLY_ONE: Final = 0.9999
 _TINY: Final = 1e-15
-_SHARE: Final = 0.1
-"""Share of what M and S have left that a calm chunk may take."""
-_LOWEST: Final = 1e-9
-"""-90 dB: the lowest power gain, so that its logarithm exists; with it even full scale is inaudible."""
 
 
 class Guard:
@@ -98,6 +92,7 @@ class Guard:
     Attributes:
         latency_frames: frames by which the output is later than the input; the first ones are zeros.
         is_strict: limit the emergence to 6 dB instead of 8, at 3 dB/s instead of 5.
+        is_deck_rising: a track is faded in.
         episodes: the sounds that were lowered.
         licence: the fast level up to which planned sound counts as familiar.
         reduction_db: the most by which a hop of the last call was lowered, 0 or more.
@@ -106,7 +101,7 @@ class Guard:
     latency_frames: Final = HOP_FRAMES
 
     def __init__(self, make_power_meter: MakePowerMeter, target_lufs: float, native: Kernel | None = None) -> None:
-        self.is_strict = False
+        self.is_strict = self.is_deck_rising = False
         self._kernel = native
         self.reduction_db = self._known = 0.0
         self._make_power_meter = make_power_meter
@@ -118,7 +113,7 @@ class Guard:
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
         self._used_to = 0.0  # H
-        self._came = self._came_most = 0.0  # E of the input, up to the hop that is held back
+        self._came = Came()
         self.licence = Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
@@ -179,8 +174,8 @@ class Guard:
         borders = [self._border]
         at = 0
         while at < count:
-            for came, used_to in self._calm_chunks(powers[at:], squares[at:], volumes, at):
-                self._know(came, used_to, low[at], left[at])
+            for came, box, used_to in self._calm_chunks(powers[at:], squares[at:], volumes, at):
+                self._know(came, box, used_to, low[at], left[at])
                 borders += [1.0] * CHUNK_HOPS
                 at += CHUNK_HOPS
             if at == count:
@@ -188,26 +183,27 @@ class Guard:
             part = slice(at, at + CHUNK_HOPS)
             if self._are_calm(powers[part], peaks[part], full[part], low[at]):
                 borders += [1.0] * CHUNK_HOPS
-                came = self._hearing.chunk_fast
+                came, box = self._hearing.chunk_fast, self._hearing.chunk_box
             else:
-                self._came_most = 0.0
+                self._came.begin_chunk()
                 borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
-                came = self._came_most
-            self._know(came, self._used_to, low[at], left[at])
+                came, box = self._came.chunk_fast, self._came.chunk_box
+            self._know(came, box, self._used_to, low[at], left[at])
             at += CHUNK_HOPS
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
         return applied_between(window[: len(hops)], borders)
 
-    def _know(self, came: float, used_to: float, low: float, left: float) -> None:
-        """Update the licence with one chunk."""
-        self.licence.push(came, used_to * FAMILIAR_ROOM, self.reached(low), is_volume_rising=left < FREE_RISE)
+    def _know(self, came: float, box: float, used_to: float, low: float, left: float) -> None:
+        self.licence.push(
+            came, box, used_to * FAMILIAR_ROOM, self.reached(low), is_rising=self.is_deck_rising or left < FREE_RISE
+        )
 
     def _calm_chunks(
         self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int
-    ) -> list[tuple[float, float]]:
-        """Process chunks in C as `_are_calm` does, up to the first that is not calm: for each the largest E, and H.
+    ) -> list[tuple[float, float, float]]:
+        """Process chunks in C as `_are_calm` does, up to one that is not calm: of each the largest E and R, and H.
 
         Empty if the volume moves, or if one of the parts with a state is not at the border of a chunk.
         """
@@ -215,9 +211,9 @@ class Guard:
         states = self._lend(volumes.full[at], volumes.low[at]) if is_lent else None
         if self._kernel is None or states is None:
             return []
-        came, used_to = self._kernel.guard_calm(states, self._lent, powers, peaks)
-        self._take_back(has_moved=bool(came))
-        return list(zip(came, used_to, strict=True))
+        figures = self._kernel.guard_calm(states, self._lent, powers, peaks)
+        self._take_back(has_moved=bool(figures))
+        return figures
 
     def _lend(self, volume: float, low: float) -> list[npt.NDArray[np.float64]] | None:
         """The arrays that the kernel updates, besides `_lent`; None if not calm or not at the border of a chunk."""
@@ -238,7 +234,7 @@ class Guard:
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._lent = np.array((
             self._late_power, self._late_peak, self._used_to, self._fast_bound, self._box_bound, full, rate**CHUNK_HOPS,
-            self._calm * low * FLOOR, FAMILIAR_ROOM, BURST_ROOM, _SHARE, LET_DOWN_CHUNK, self._reach(volume, low),
+            self._calm * low * FLOOR, FAMILIAR_ROOM, BURST_ROOM, CALM_SHARE, LET_DOWN_CHUNK, self._reach(volume, low),
         ))  # fmt: skip
         return [self._hearing.state, self._hearing.familiar_state, *(part.state for part in self._lent_parts[1:])]
 
@@ -248,7 +244,7 @@ class Guard:
                 part.load()
             self._late_power, self._late_peak, self._used_to, *bounds = self._lent[:5].tolist()
             self._fast_bound, self._box_bound = bounds
-            self._came = FAST_KEEP * self._hearing.fast + FAST_TAKE * self._late_power
+            self._came.follow(self._hearing, self._late_power)
             self._border = 1.0
 
     @property
@@ -271,35 +267,35 @@ class Guard:
             return None
         self.reduction_db = 0.0
         self._late = self._late.copy()
-        self.licence.came.save()
+        self.licence.save()
         names = ("heard", "familiar", "hop_powers", "peaks", "momentary", "short_term")
         return dict(zip(names, states, strict=True)) | {
             "guard": self._lent, "guard_meter": self._meter.state, "guard_late": self._late,
-            "licence": self.licence.came.state,
+            "licence": self.licence.came.state, "licence_boxes": self.licence.came_boxes.state,
         }  # fmt: skip
 
     def take_back(self, hops: int) -> None:
         """Take the state back; the kernel has processed this many hops."""
         self._take_back(has_moved=hops > 0)
-        self.licence.came.load()
+        self.licence.load()
 
     def _step(self, power: float, peak: float, full: float, low: float, left: float) -> float:
         """Compute the gain of one hop; returns the power gain at its start, which completes the hop before."""
-        gain, former, came = 1.0, self._gain, self._came
+        gain, former, before = 1.0, self._gain, self._came.fast
         if power > _TINY or peak > _TINY:
             gain = min(1.0, self._bound(power, peak, full, low))
-        self._came = FAST_KEEP * came + FAST_TAKE * power
-        self._came_most = max(self._came_most, self._came)
+        self._came.push(power)
+        came = self._came.fast
         if gain > former:
             unheard = UNHEARD * self._hearing.fast / max(power, _TINY)
-            risen = max(1.0, left * came / max(self._came, _TINY))
+            risen = max(1.0, left * before / max(came, _TINY))
             gain = min(former + (gain - former) * RETURN, max(former * risen, unheard))
             gain = gain if gain < _NEARLY_ONE else 1.0
         border = min(gain, former)
         self._settle(border)
         self._gain, self._border = gain, border
         self._late_power, self._late_peak, self._late_full = power, peak, self._target * full
-        self.episodes.watch(gain, is_loud=self._came > low * max(NOTICED * self._target, self._known * FAMILIAR_ROOM))
+        self.episodes.watch(gain, is_loud=came > low * max(NOTICED * self._target, self._known * FAMILIAR_ROOM))
         return border
 
     def _are_calm(self, powers: list[float], peaks: list[float], volume: Sequence[float], low: float) -> bool:
@@ -318,12 +314,12 @@ class Guard:
             and max(powers) <= min(self._used_to, hearing.familiar, self._reach(volume[0], low)) * FAMILIAR_ROOM
             and max(peaks) <= self._peaks.value * FAMILIAR_ROOM
             and hearing.box * CHUNK_HOPS + total <= hearing.usual * (CHUNK_HOPS * BURST_ROOM)
-            and total <= full * _SHARE * min(self._momentary.left, self._short_term.left)
+            and total <= full * CALM_SHARE * min(self._momentary.left, self._short_term.left)
         ):
             return False
         self._hear([self._late_power, *powers[:-1]], [self._late_peak, *peaks[:-1]])
         self._late_power, self._late_peak = powers[-1], peaks[-1]
-        self._came = FAST_KEEP * hearing.fast + FAST_TAKE * self._late_power
+        self._came.follow(hearing, self._late_power)
         self._border = 1.0
         rate = STRICT_RATE if self.is_strict else GENTLE_RATE
         self._get_used(rate**CHUNK_HOPS, self._calm * low * FLOOR)
@@ -344,26 +340,32 @@ class Guard:
         emergence, rate = (STRICT, STRICT_RATE) if self.is_strict else (GENTLE, GENTLE_RATE)
         emerging = min(background * emergence, max(background * NOTICED, fast * rate))
         self._get_used(rate, floor)
-        planned, familiar, reach = self.licence.value, self._used_to * FAMILIAR_ROOM, self._reach(full, low)
+        familiar, reach = self._used_to * FAMILIAR_ROOM, self._reach(full, low)
         if familiar > reach * FAMILIAR_ROOM:
             familiar = min(familiar, max(reach * FAMILIAR_ROOM, max(background, hearing.lowest) * SUDDEN))
-        bound = max(familiar, emerging, self._fast_bound * LET_DOWN, planned)
+        planned, came = self.licence.value, self.licence.came_value
+        bound = max(familiar, emerging, self._fast_bound * LET_DOWN, came)
         self._fast_bound = bound
         known = max(self._hop_powers.value * FAMILIAR_ROOM, planned * HOP_OVER_FAST)
         at_once = min((bound - FAST_KEEP * fast) / FAST_TAKE, known)
         room = max((bound - APPROACH_KEEP * fast) / (1.0 - APPROACH_KEEP), at_once, 0.3 * bound)
-        box = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN, planned * BOX_OVER_FAST)
+        box = max(max(hearing.usual, floor) * BURST_ROOM, self._box_bound * LET_DOWN, came * BOX_OVER_FAST)
         self._box_bound = box
         room = min(room, self._box_room(CHUNK_HOPS * box - late, box))
+        in_the_box = CHUNK_HOPS * self.licence.known_box - late - hearing.box_after(2)[1]
+        if planned > bound and in_the_box > 0.0:
+            room = max(room, min((planned - FAST_KEEP * fast) / FAST_TAKE, known, in_the_box))
+            self._fast_bound = max(bound, min(planned, fast))
         full_power = self._target * full
         if full_power > 0.0:
             level, late = fast / full_power, late / full_power
             left = min(self._momentary.bound(level, late), self._short_term.bound(level, late))
             room = min(room, full_power * left)
-        if power > max(self._came, background, planned * HOP_OVER_FAST):
-            room = min(room, LET_IN * power * max(fast, background) / max(self._came, background))
+        came = max(self._came.fast, background)
+        if power > max(came, planned * HOP_OVER_FAST):
+            room = min(room, LET_IN * power * max(fast, background) / came)
         allowed = max(max(fast, background) * CREST, self._peaks.value * FAMILIAR_ROOM, planned * PEAK_OVER_FAST)
-        return max(_LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
+        return max(LOWEST, min(room / max(power, _TINY), allowed / max(peak, _TINY)))
 
     def _box_room(self, free: float, least: float) -> float:
         """Power that the 50 ms box leaves for a hop if two equal ones follow; for a familiar hop, if none follows."""

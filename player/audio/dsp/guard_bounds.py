@@ -40,6 +40,10 @@ HABITUAL: Final[float] = 10.0**-0.6
 """Words and taps reach 6 dB above the calm level of their recording."""
 C3_MARGIN_LU: Final = 0.3
 """M and S are kept in steps of 50 ms; a measurement at other instants may be higher by this."""
+CALM_SHARE: Final = 0.1
+"""Share of what M and S have left that a calm chunk may take."""
+LOWEST: Final = 1e-9
+"""-90 dB: the lowest power gain, so that its logarithm exists; with it even full scale is inaudible."""
 FAMILIAR_HOP: Final = 1.26
 """1 dB: a hop at most this much above the familiar power of hops may use all that the 50 ms box leaves."""
 BOX_OVER_FAST: Final[float] = 10.0**0.6

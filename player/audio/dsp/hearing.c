@@ -132,6 +132,16 @@ static void hear(double *h, double *familiar, const double *powers, double *fast
     put(undo, h + CHUNKS, h[CHUNKS] + 1.0);
 }
 
+/* `Hearing.chunk_box`. */
+static double largest_box(const double *h)
+{
+    const double *const boxes = h + BOXES + ((size_t)h[CHUNKS] - 1) % (USUAL / HOPS) * HOPS;
+    double most = boxes[0];
+    for (int i = 1; i < HOPS; i++)
+        most = boxes[i] > most ? boxes[i] : most;
+    return most / HOPS;
+}
+
 /* `LoudnessBudget.take_many` of a whole chunk. */
 static void take(double *budget, const double *powers, double share, struct undo *undo)
 {
@@ -163,7 +173,7 @@ enum { LATE_POWER, LATE_PEAK, USED_TO, FAST_BOUND, BOX_BOUND, FULL, RISE, FLOOR,
  * states: Hearing, its Familiar, the Familiar of hops and that of peaks, M, S; g: as above;
  * powers, peaks: those of each hop, the latter squared; came, used_to: after each calm chunk. */
 static size_t guard_calm(double *const *states, double *g, const double *powers, const float *peaks, size_t chunks,
-                         double *came, double *used_to, struct undo *undo)
+                         double (*figures)[3], struct undo *undo)
 {
     double *const h = states[0], *const familiar = states[1], *const momentary = states[4], *const short_term = states[5];
     for (size_t chunk = 0; chunk < chunks; chunk++, powers += HOPS, peaks += HOPS) {
@@ -199,16 +209,17 @@ static size_t guard_calm(double *const *states, double *g, const double *powers,
         g[USED_TO] = used < familiar[FAMILIAR_LEVEL] ? used : familiar[FAMILIAR_LEVEL];
         g[FAST_BOUND] *= g[LET_DOWN_CHUNK];
         g[BOX_BOUND] *= g[LET_DOWN_CHUNK];
-        came[chunk] = h[CHUNK_FAST];
-        used_to[chunk] = g[USED_TO];
+        figures[chunk][0] = h[CHUNK_FAST];
+        figures[chunk][1] = largest_box(h);
+        figures[chunk][2] = g[USED_TO];
     }
     return chunks;
 }
 
 size_t lull_guard_calm(double *const *states, double *g, const double *powers, const float *peaks, size_t chunks,
-                       double *came, double *used_to)
+                       double (*figures)[3])
 {
-    return guard_calm(states, g, powers, peaks, chunks, came, used_to, NULL);
+    return guard_calm(states, g, powers, peaks, chunks, figures, NULL);
 }
 
 enum { BEFORE, ROOM, KNOWN_BOX, BURST, GRADIENT };

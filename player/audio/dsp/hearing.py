@@ -157,6 +157,12 @@ class Hearing:
         return self._box_sum / CHUNK_HOPS
 
     @property
+    def chunk_box(self) -> float:
+        """The largest R of the last whole chunk of 50 ms."""
+        first = (self._chunks - 1) * CHUNK_HOPS % USUAL_HOPS
+        return float(self._boxes[first : first + CHUNK_HOPS].max()) / CHUNK_HOPS
+
+    @property
     def familiar(self) -> float:
         """H."""
         return self._familiar.value
@@ -174,6 +180,10 @@ class Hearing:
             left -= power
             sums.append(left)
         return sums
+
+    def last_hops(self, hops: int) -> list[float]:
+        """The powers of the last ``hops`` hops, at most ten."""
+        return (self._former + self._hops)[-hops:]
 
     @property
     def hops_left(self) -> int:

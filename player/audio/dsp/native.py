@@ -31,7 +31,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "lull_hop_peaks": (None, [c_void_p, c_size_t, c_size_t, c_void_p]),
     "lull_high_pass": (None, [*[c_void_p] * 2, c_size_t, c_size_t, *[c_void_p] * 2, c_double, c_double, c_void_p]),
     "lull_sharpness": (None, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p]),
-    "lull_guard_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, *[c_void_p] * 2]),
+    "lull_guard_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, c_void_p]),
     "lull_judge_calm": (c_size_t, [*[c_void_p] * 4, c_size_t, c_void_p]),
     "lull_calm_deck": (c_size_t, [c_void_p, c_size_t, c_void_p, c_size_t, c_double, c_double, c_void_p, c_void_p]),
     "lull_calm_chain": (c_size_t, [c_void_p, c_void_p, c_size_t, c_void_p]),
@@ -126,18 +126,15 @@ class Kernel:
 
     def guard_calm(
         self, states: Sequence[Doubles], guard: Doubles, powers: list[float], peaks: Floats
-    ) -> tuple[list[float], list[float]]:
-        """See `player.audio.dsp.guard`: two figures of each chunk that was calm, up to the first that was not.
+    ) -> list[tuple[float, float, float]]:
+        """See `player.audio.dsp.guard`: three figures of each chunk that was calm, up to the first that was not.
 
         ``states``, of six classes, and ``guard`` are moved on; ``powers`` and ``peaks`` are of whole chunks.
         """
         places = np.array([ctypes.addressof(_at(state)) for state in states], np.uintp)
-        came, used_to = np.empty(len(powers)), np.empty(len(powers))
-        calm = self._library.lull_guard_calm(
-            _at(places), _at(guard), _at(hops := np.array(powers)), _at(peaks), len(hops) // CHUNK_HOPS, _at(came),
-            _at(used_to),
-        )  # fmt: skip
-        return came[:calm].tolist(), used_to[:calm].tolist()
+        hops, figures = np.array(powers), np.empty((len(powers) // CHUNK_HOPS, 3))
+        calm = self._library.lull_guard_calm(_at(places), _at(guard), _at(hops), _at(peaks), len(figures), _at(figures))
+        return [(came, box, used_to) for came, box, used_to in figures[:calm].tolist()]
 
     def judge_calm(self, states: tuple[Doubles, Doubles], judge: Doubles, powers: list[float]) -> list[float]:
         """See `player.audio.dsp.startle`: the boxes of the chunks that were calm, up to the first that was not.

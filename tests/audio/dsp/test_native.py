@@ -172,7 +172,8 @@ def memory_of(guard: Guard) -> tuple[object, ...]:
     return (
         hearing.fast, hearing.background, hearing.usual, hearing.familiar, hearing.chunk_fast, hearing.box,
         guard._momentary.left, guard._short_term.left, guard._peaks.value, guard._hop_powers.value, guard._used_to,
-        guard._came, guard._fast_bound, guard._box_bound, guard.licence.value, guard._late_power, guard._late_peak,
+        guard._came.fast, hearing.chunk_box, guard._fast_bound, guard._box_bound, guard._late_power, guard._late_peak,
+        guard.licence.value, guard.licence.came_boxes.value,
     )  # fmt: skip
 
 
