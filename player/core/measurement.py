@@ -10,7 +10,7 @@ from player.core.limits import MAX_GAIN_DB
 from player.core.text import clean_text
 from player.core.validation import check_range
 
-MEASURING: Final = 17
+MEASURING: Final = 18
 """Version of the measuring; results of an older version are measured again."""
 MAX_CHAPTERS: Final = 1000
 PEAKS_COST_DB: Final = 3.0
@@ -75,7 +75,8 @@ class Measured:
         plan: by how much each moment is lowered while it plays (`player.audio.dsp.leveller`); empty: by nothing.
         lowered_in: the octave or ear in which each stretch that the plan lowers stands out most (a name of
             `player.audio.dsp.octaves.STREAMS`), in order; empty where that was not measured yet.
-        calm_lufs: loudness without the parts that the plan lowers; -inf where no plan was made.
+        calm_lufs: loudness without the parts that the plan lowers, the lower of I and of heard calm; -inf where no plan
+            was made.
         reached_lufs: what the fast level of all that the plan does not lower reaches; -inf where no plan was made.
         planned_peak_dbtp: largest peak with the plan; -inf where no plan was made.
         planned_momentary_lufs, planned_short_lufs: largest M and S with the plan; -inf where no plan was made.

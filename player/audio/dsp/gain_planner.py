@@ -2,6 +2,9 @@
 
 A file is planned in sections of ten minutes with 90 s of context on either side.
 
+Calm, which the gain of a track follows, is the lower of heard calm and I of what the plan leaves: pauses count as in
+EBU R 128, or a whisper with long ones would stand 9 LU below steady rain, and not 6.
+
 Where peaks keep a track below the target although its calm part, M and S would allow more, the highest of them are
 lowered, one in eight seconds and by at most 3 dB: a few drops on a tent kept a minute of rain 8 dB below the
 other tracks. Such a gain comes and goes within 10 ms.
@@ -17,7 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from player.audio.dsp.leveller import Section, levelled_powers, plan
-from player.audio.dsp.loudness_windows import MOMENTARY, SHORT_TERM, TINY, Levels, largest, loudest, trailing
+from player.audio.dsp.loudness_windows import (
+    MOMENTARY,
+    SHORT_TERM,
+    TINY,
+    Levels,
+    largest,
+    loudest,
+    programme_level,
+    trailing,
+)
 from player.audio.dsp.octave_gain import STEP_DB, OctaveGains
 from player.audio.dsp.octaves import BAND_S, BandPowers
 from player.audio.dsp.rises import fast_levels
@@ -113,7 +125,7 @@ class GainPlanner:
         self._sections.append(
             Section(
                 planned.gain_db[part],
-                planned.calm_lufs,
+                min(planned.calm_lufs, programme_level(levelled)),
                 largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
                 peak_db if peak_db > _SILENT_DBFS else -math.inf,
                 largest(trailing(levelled, MOMENTARY)),

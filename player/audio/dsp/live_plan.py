@@ -41,6 +41,7 @@ from player.audio.dsp.loudness_windows import (
     box_levels,
     calm_level,
     loudest,
+    programme_level,
 )
 from player.audio.dsp.native import hop_peaks, kernel
 from player.audio.dsp.octave_gain import GAINS, OctaveGain, OctaveGains
@@ -285,13 +286,13 @@ class LivePlan:
         """Compute the wanted trim like `player.core.measurement.Measured.gain_db`, without the strangers."""
         known = self._excerpts.followed_by(self._heard)
         strange = self._strangers(known.levels)
-        calm = calm_level(known.powers[:, 0], strange)
+        powers = np.where(strange, 0.0, known.powers[:, 0])
+        calm = min(calm_level(known.powers[:, 0], strange), programme_level(powers))
         if not math.isfinite(calm):
             return
         self._calms += 1
         share = 1.0 / min(max(1, self._calms - STRETCHES), _LEVELS_KEPT)
         self._calm += (10.0 ** (calm / 10.0) - self._calm) * share
-        powers = np.where(strange, 0.0, known.powers[:, 0])
         peak = float(known.peaks[~strange].max(initial=0.0))
         levels = 10.0 * math.log10(self._calm), loudest(powers, MOMENTARY), loudest(powers, SHORT_TERM)
         self._aim_db = min(

@@ -22,6 +22,7 @@ BOX: Final = round(0.05 / BAND_S)
 MOMENTARY, SHORT_TERM = round(0.4 / BAND_S), round(3.0 / BAND_S)
 TINY: Final = 1e-12
 _LOWEST_LUFS: Final = -75.0
+_GATE_POWER: Final = 10.0 ** ((-70.0 + 0.691) / 10.0)
 _SOUNDING_DB: Final = 25.0
 
 
@@ -49,6 +50,14 @@ def calm_level(powers: Levels, strangers: Marks) -> float:
     momentary = decibels(mean(powers[:, np.newaxis], MOMENTARY))[:, 0]
     usual = momentary[~strangers & (momentary > top - 12.0) & (momentary < top + 3.0)]
     return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
+
+
+def programme_level(powers: Levels) -> float:
+    """I of the whole by the gates of EBU R 128, in LUFS, with a block a hop; -inf for silence."""
+    momentary = trailing(powers, MOMENTARY)[MOMENTARY - 1 :]
+    heard = momentary[momentary > _GATE_POWER]
+    heard = heard[heard > heard.mean() / 10.0] if len(heard) else heard
+    return to_lufs(float(heard.mean())) if len(heard) else -math.inf
 
 
 def box_levels(powers: BandPowers) -> Levels:
