@@ -58,8 +58,8 @@ struct calm {
     double *clause_powers, *clause_full; /* the last three seconds, by chunks */
     double *powers, *boxes;              /* of what left, a number each hop since it was lent */
     double hop_keep, still, most, volume, alone, small, loudest;
-    double full, reached, licence_rise, licence_above, steady_chunks, silent, forgotten_chunks, known_share, box_over_fast, noticed, target, momentary_room,
-        short_term_room;
+    double full, reached, licence_rise, licence_above, steady_chunks, silent, forgotten_chunks, known_share;
+    double box_over_fast, noticed, target, momentary_room, short_term_room;
     double is_steady_for, is_silent_for, licence_value, late_peak, energy, peak;
     size_t logged, most_logged;
 };
@@ -91,7 +91,7 @@ static int keeps_c3(struct calm *c, const double *powers)
 /* `Licence.push` while the volume stands. */
 static void push_licence(struct calm *c, struct undo *undo, double came, double box, double heard)
 {
-    c->is_silent_for = came > c->silent ? 0.0 : c->is_silent_for + 1.0;
+    c->is_silent_for = came > c->silent * c->full ? 0.0 : c->is_silent_for + 1.0;
     if (c->reached == 0.0 || c->is_silent_for >= c->forgotten_chunks) {
         c->is_steady_for = 0.0;
         c->licence_value = 0.0;

@@ -175,7 +175,7 @@ class Guard:
         at = 0
         while at < count:
             for came, box, used_to in self._calm_chunks(powers[at:], squares[at:], volumes, at):
-                self._know(came, box, used_to, low[at], left[at])
+                self._know(came, box, used_to, volumes, at)
                 borders += [1.0] * CHUNK_HOPS
                 at += CHUNK_HOPS
             if at == count:
@@ -188,17 +188,17 @@ class Guard:
                 self._came.begin_chunk()
                 borders += map(self._step, powers[part], peaks[part], full[part], low[part], left[part])
                 came, box = self._came.chunk_fast, self._came.chunk_box
-            self._know(came, box, self._used_to, low[at], left[at])
+            self._know(came, box, self._used_to, volumes, at)
             at += CHUNK_HOPS
         self.reduction_db = -10.0 * math.log10(min(borders))
         window = np.concatenate((self._late, hops))
         self._late = window[len(hops) :]
         return applied_between(window[: len(hops)], borders)
 
-    def _know(self, came: float, box: float, used_to: float, low: float, left: float) -> None:
-        self.licence.push(
-            came, box, used_to * FAMILIAR_ROOM, self.reached(low), is_rising=self.is_deck_rising or left < FREE_RISE
-        )
+    def _know(self, came: float, box: float, used_to: float, volumes: Volumes, at: int) -> None:
+        is_rising = self.is_deck_rising or volumes.left[at] < FREE_RISE
+        reached, full = self.reached(volumes.low[at]), volumes.full[at]
+        self.licence.push(came, box, used_to * FAMILIAR_ROOM, reached, full, is_rising=is_rising)
 
     def _calm_chunks(
         self, powers: list[float], peaks: npt.NDArray[np.float32], volumes: Volumes, at: int

@@ -13,7 +13,7 @@ enum { SUMS = FORMER + HOPS, BOXES = SUMS + BACKGROUND, HEARING = BOXES + USUAL 
 enum { FAMILIAR_LEVEL, FAMILIAR_CHUNKS, MAXIMA, FAMILIAR_RECENT, FAMILIAR_MAXIMA = FAMILIAR_RECENT + RECENT };
 enum { LEFT, LIMIT, IS_PLANNED, SHORT_HORIZON, LONG_HORIZON, FREE, WINDOW, WINDOW_CHUNKS };
 
-/* What was where, so that a block which turns out not to be calm can be taken back; it has room for a whole block (1168 of 400 ms). */
+/* What was where, so that a block which turns out not to be calm can be taken back; it has room for a whole block (1200 of 400 ms). */
 #define MOST_UNDONE 2048
 struct undo {
     size_t count;
@@ -171,7 +171,7 @@ enum { LATE_POWER, LATE_PEAK, USED_TO, FAST_BOUND, BOX_BOUND, FULL, RISE, FLOOR,
 
 /* `Guard._are_calm`, chunk by chunk, up to the first that is not calm; returns how many were.
  * states: Hearing, its Familiar, the Familiar of hops and that of peaks, M, S; g: as above;
- * powers, peaks: those of each hop, the latter squared; came, used_to: after each calm chunk. */
+ * powers, peaks: those of each hop, the latter squared; figures: the largest E and R of each calm chunk, and H after it. */
 static size_t guard_calm(double *const *states, double *g, const double *powers, const float *peaks, size_t chunks,
                          double (*figures)[3], struct undo *undo)
 {

@@ -44,6 +44,7 @@ ABOVE_DB: Final = 6.0
 """Planned sound may be this far over what came: what is 6.5 dB over the habit is a stranger, which was lowered."""
 ABOVE: Final[float] = 10.0 ** (ABOVE_DB / 10.0)
 SILENT: Final = to_power(-70.0)
+"""At full volume."""
 STEADY_CHUNKS: Final = round(STEADY_S / CHUNK_S)
 RISE: Final[float] = 10.0 ** (RISE_DB_PER_S * CHUNK_S / 10.0)
 
@@ -120,7 +121,9 @@ class Licence:
         for _ in range(chunks):
             self.push(0.0, 0.0, 0.0, 0.0)
 
-    def push(self, came: float, box: float, heard: float, reached: float, *, is_rising: bool = False) -> None:
+    def push(
+        self, came: float, box: float, heard: float, reached: float, full: float = 1.0, *, is_rising: bool = False
+    ) -> None:
         """Add one more chunk.
 
         Args:
@@ -128,9 +131,10 @@ class Licence:
             box: the largest mean of 50 ms of the input in it.
             heard: the fast level that passes without the licence.
             reached: the highest level of the plans of all current sound at this volume; 0 if a part has no plan.
+            full: the power gain of the volume, with which the level that counts as silence falls.
             is_rising: whether a ramp or the fade of a track raises the input.
         """
-        self.silent_chunks = 0 if came > SILENT else self.silent_chunks + 1
+        self.silent_chunks = 0 if came > SILENT * full else self.silent_chunks + 1
         if reached == 0.0 or self.silent_chunks >= FAMILIAR_CHUNKS:
             self.value, self.steady_chunks = 0.0, 0
             self.came.push(min(came, heard))

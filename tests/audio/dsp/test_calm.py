@@ -42,7 +42,8 @@ def memory(chain: Chain) -> np.ndarray:
     meter, judge = chain._output_meter, chain._output_meter._judge
     past = [hop for part in meter._past for hop in part]
     known = (
-        memory_of(chain.guard), chain.guard.licence.steady_chunks, chain.guard.licence.came.value,
+        memory_of(chain.guard), chain.guard.licence.steady_chunks, chain.guard.licence.silent_chunks,
+        chain.guard.licence.came.value,
         chain.guard._late, chain.declick._late, chain.declick._hops, chain._highpass.means, chain.limiter._late,
         chain.limiter.late_peak, judge._hops, judge._boxes, judge._is_burst, judge.hearing.usual, judge.hearing.fast,
         judge.hearing.familiar, judge._familiar_box.value, past[-400:], meter._chunks, meter._full,
@@ -51,7 +52,7 @@ def memory(chain: Chain) -> np.ndarray:
 
 
 def orders(chain: Chain, number: int, known_lufs: float | None) -> None:
-    """What a session does: up, a softer volume, a strict guard, a lower ceiling, a gap, a pause, up again."""
+    """What a session does: up, softer, a strict guard, a lower ceiling, a gap, a pause, the lowest volume, up again."""
     chain.set_target(-23.0 if number < 300 else -26.0, -23.0, known_lufs)
     match number:
         case 0:
@@ -66,6 +67,8 @@ def orders(chain: Chain, number: int, known_lufs: float | None) -> None:
             chain.come_back(0.1)
         case 270:
             chain.rest(4_800)
+        case 280:
+            chain.ramp.to(-50.0, 1.0)
         case 330:
             chain.ramp.to(SILENCE_DB, 1.0)
         case 360:

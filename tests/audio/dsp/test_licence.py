@@ -190,6 +190,20 @@ def test_while_a_track_is_faded_in_nothing_is_licensed_that_would_not_pass_anywa
     assert over[1] > 3.5
 
 
+@pytest.mark.parametrize("native", [None, kernel()])
+def test_at_the_lowest_volume_planned_words_pass_as_they_are_too(native: Kernel | None) -> None:
+    """They leave at -73 LUFS there, which is no silence: what counts as such falls with the volume."""
+    words = np.concatenate([at_lufs(pink(0.6), TARGET), silence(5.4)] * 15)
+    chain, lowered = Chain(-1.0, TARGET, POWER_METER, native), []
+    chain.set_target(TARGET, TARGET - 3.0, TARGET + 3.0)
+    chain.ramp.to(-50.0, 0.0)
+    for block in in_blocks(words, 4_800):
+        chain.process(block)
+        lowered.append(chain.guard.reduction_db)
+    assert max(lowered[:300]) > 10.0
+    assert max(lowered[400:]) < 0.5
+
+
 def hoots(duration_s: float) -> Sound:
     """A second of sound every six, at the target."""
     sound = silence(duration_s)
