@@ -101,17 +101,19 @@ def test_the_same_track_at_about_its_place() -> None:
     assert order.item.start_s <= before.position_s + 6.0
 
 
-def test_a_second_power_cut_before_the_library_is_there_keeps_the_place() -> None:
-    """The stick is mounted late, and the power fails again meanwhile."""
+@pytest.mark.parametrize("has_crashed", [False, True])
+def test_a_second_death_before_the_library_is_there_keeps_the_place(*, has_crashed: bool) -> None:
+    """The stick is mounted late, and the power fails again meanwhile, or lull crashes, but not because of the track."""
     nights = Remembering(SETTINGS, EVENING)
     nights.engine.durations = dict.fromkeys("abcd", 3000.0)
     nights.command(Play("rain", volume=40))
     nights.run_for(900.0)
     before = nights.session.snapshot(nights.now)
     music, nights.library["rain"] = nights.library["rain"], ()
-    for _ in range(2):
-        nights.die(off_s=5.0)
-        nights.run_for(40.0)
+    nights.die(off_s=5.0)
+    nights.run_for(40.0)
+    nights.die(off_s=5.0, has_crashed=has_crashed)
+    nights.run_for(40.0)
     assert not nights.engine.heard
     nights.find("rain", (track.uri for track in music))
     (order,) = [order for order in nights.engine.orders if isinstance(order, PlayItem)]

@@ -47,7 +47,7 @@ class SessionRecord:
         following: uri of the track that follows, where that is decided.
         wall, boot_s: the time of writing on both clocks; ``is_trusted`` says whether the wall clock was set, and
             ``boot`` names the boot that the other one counts from.
-        is_waiting: it was interrupted before and not yet resumed, so nothing of it was playing.
+        is_waiting: it was interrupted before and its track not yet opened again, so no crash is blamed on that.
         asleep_s: seconds since sleep was detected; None where it was not.
         is_strict: the guard was strict.
         then: all phases after the first; ``phase`` is the number of the present one, and ``phase_volume`` the volume

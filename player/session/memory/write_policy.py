@@ -104,7 +104,9 @@ def _with_place(record: SessionRecord | None, session: Session) -> SessionRecord
     if record is None or record.track is not None or point is None:
         return record
     place_s = point.position_s
-    return replace(record, track=point.uri, position_s=place_s, sounded_s=place_s, following=point.following)
+    return replace(
+        record, track=point.uri, position_s=place_s, sounded_s=place_s, following=point.following, is_waiting=True
+    )
 
 
 class WritePolicy:
