@@ -18,6 +18,8 @@ from player.core.clock import Clock
 
 SETTLE_S: Final = 5.0
 """Seconds for which size and times of a file must have stayed the same."""
+EMPTY_S: Final = 25.0
+"""Seconds until an empty file is checked again: on a share that is written elsewhere no event comes."""
 STARTING_S: Final = 20.0
 OLD_S: Final = 60.0
 WRITTEN_S: Final = 6 * 3600.0
@@ -72,15 +74,14 @@ class CopyWatch:
             now = self._clock.now()
             mark = hash((facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
             known = self._seen.get(path)
-            if known is None or known[0] != mark:
+            if known is None or known[0] != mark or facts.st_size == 0:
                 age_s = now.wall.timestamp() - max(facts.st_mtime, facts.st_ctime)
                 is_old = known is None and now.boot_s - self._began_s < STARTING_S and age_s > OLD_S
-                known = mark, now.boot_s - (SETTLE_S if is_old else 0.0)
+                known = mark, now.boot_s + (EMPTY_S if facts.st_size == 0 else -SETTLE_S if is_old else 0.0)
                 if len(self._seen) >= MAX_FILES:
                     self._seen.clear()
                 self._seen[path] = known
-            is_settled = now.boot_s - known[1] >= SETTLE_S
-            is_complete = facts.st_size > 0 and is_settled and not self._is_written(path, now.boot_s)
+            is_complete = now.boot_s - known[1] >= SETTLE_S and not self._is_written(path, now.boot_s)
             if not is_complete and path not in self._waiting:
                 self._waiting.add(path)
                 self.on_waiting()
