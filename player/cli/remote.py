@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from player import __version__
 from player.cli.paths import config_file
-from player.config.speakers import check_device
 from player.core.errors import LullError
 from player.core.settings.mqtt import MqttSettings
 
@@ -77,6 +76,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and print how to serve it."""
+    from player.config.speakers import check_device
+
     mqtt, device = _speaker(args.config, args.device)
     try:
         prefix = mqtt.prefix if args.prefix is None else replace(mqtt, prefix=args.prefix).prefix
