@@ -104,12 +104,7 @@ def read_tree(text: str) -> tuple[Node | None, tuple[Fault, ...]]:
         line = text.count("\n", 0, error.position) + 1
         fault = Fault(Position(line), "", f"contains a character that YAML forbids, {_code_point(error.character)}")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        fault = Fault(
-            Position(mark.line + 1, mark.column) if mark else Position(1),
-            "",
-            _syntax(error.problem or "", error.context or ""),
-        )
+        fault = _syntax(error)
     except (ValueError, OverflowError):
         # PyYAML hands escapes such as "\UFFFFFFFF" and endless version numbers to chr() and int() unchecked
         fault = Fault(Position(builder.line if builder else 1), "", "contains an invalid escape or number")
@@ -131,13 +126,24 @@ def _code_point(character: str | int) -> str:
     return f"U+{character if isinstance(character, int) else ord(character):04X}"
 
 
-def _syntax(problem: str, context: str) -> str:
-    """PyYAML's message, and its usual cause."""
+def _syntax(error: yaml.MarkedYAMLError) -> Fault:
+    """PyYAML's message, or its usual cause."""
+    problem, context = error.problem or "", error.context or ""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    cause = ""
     if r"'\t'" in problem:
-        return "contains a tab where YAML needs spaces"
-    if "mapping values are not allowed" in problem:
-        return "is not valid YAML: a second ': ' in one line; put quotes around text that contains one"
-    return f"is not YAML: {', '.join(part for part in (context, problem) if part)}"
+        cause = "a tab where YAML needs spaces"
+    elif "mapping values are not allowed" in problem:
+        cause = "a second ': ' in one line (put text in quotes), a line indented too far, or no ':' in the line above"
+    elif "expected <block end>" in problem:
+        cause = "this does not fit the lines above: a column that no entry above has, or text after a closed quote"
+    elif opened and context == "while scanning a quoted scalar" and "end of stream" in problem:
+        mark, cause = opened, "the quote that opens here is not closed"  # noticed only at the end of the file
+    elif opened and context in ("while parsing a flow mapping", "while parsing a flow sequence"):
+        bracket = "{" if "mapping" in context else "["
+        cause = f"a comma is missing here, or the {bracket} of line {opened.line + 1} is not closed"
+    said = f"is not valid YAML: {cause or ', '.join(part for part in (context, problem) if part)}"
+    return Fault(Position(mark.line + 1, mark.column) if mark else Position(1), "", said)
 
 
 class _Builder:
