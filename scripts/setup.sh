@@ -64,11 +64,11 @@ need_packages() {
 }
 
 # libVLC, its list of plugins (by libvlc-bin: without the list each start looks into all 400 of them, which takes ten times
-# as long) and its codecs, the loudness meter, ALSA, a broker for the first night; and what pip needs to build the ALSA and
-# systemd bindings, for which no wheels are published.
+# as long) and its codecs, the loudness meter, ALSA with aplay, a broker for the first night; and what pip needs to build the
+# ALSA and systemd bindings, for which no wheels are published.
 run_packages=(
-    libvlc5 libvlc-bin vlc-plugin-base libebur128-1 "libasound2t64|libasound2" libasound2-plugins mosquitto tzdata ca-certificates
-    python3 python3-venv python3-dev gcc pkg-config libasound2-dev libsystemd-dev
+    libvlc5 libvlc-bin vlc-plugin-base libebur128-1 "libasound2t64|libasound2" libasound2-plugins alsa-utils mosquitto
+    tzdata ca-certificates python3 python3-venv python3-dev gcc pkg-config libasound2-dev libsystemd-dev
 )
 
 pick_python() {
