@@ -113,8 +113,7 @@ class Guard:
     def _forget_hearing(self) -> None:
         self._hearing = Hearing()
         self._used_to = 0.0  # H
-        self._came = Came()
-        self.licence = Licence()
+        self._came, self.licence = Came(), Licence()
         self._peaks, self._hop_powers = Familiar(), Familiar()
         self._chunk_peak, self._chunk_power, self._chunk_hops = 0.0, 0.0, 0
         self._momentary = LoudnessBudget(0.4, (0.1, 0.2), MOMENTARY_ROOM_LU - C3_MARGIN_LU)
@@ -162,6 +161,7 @@ class Guard:
     def rest(self, hops: int) -> None:
         """Account for hops of silence that did not pass through the guard; the licence starts again from 0."""
         self.licence.rest(hops // CHUNK_HOPS)
+        self._came.rest(hops)
         self._hear([0.0] * hops, [0.0] * hops)
 
     def process(self, hops: Block, volumes: Volumes) -> Block:

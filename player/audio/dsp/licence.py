@@ -73,6 +73,11 @@ class Came:
         self.chunk_fast = max(self.chunk_fast, self.fast)
         self.chunk_box = max(self.chunk_box, added(hops) / CHUNK_HOPS)
 
+    def rest(self, hops: int) -> None:
+        """Account for so many hops of silence."""
+        for _ in range(hops):
+            self.push(0.0)
+
     def follow(self, hearing: Hearing, late: float) -> None:
         """A whole chunk left as it came: take what was heard of it, and the power of the hop that is held back."""
         self.fast = FAST_KEEP * hearing.fast + FAST_TAKE * late

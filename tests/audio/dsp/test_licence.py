@@ -9,7 +9,7 @@ import pytest
 
 from player.audio.dsp.chain import Chain
 from player.audio.dsp.guard import Guard
-from player.audio.dsp.hearing import CHUNK_S, Hearing, to_lufs, to_power
+from player.audio.dsp.hearing import CHUNK_HOPS, CHUNK_S, Hearing, to_lufs, to_power
 from player.audio.dsp.licence import Licence
 from player.audio.dsp.native import Kernel, kernel
 from player.core.units import SILENCE_DB
@@ -149,6 +149,18 @@ def test_what_came_in_silence_and_without_a_plan_is_known_as_far_as_it_passed() 
     licence.push(*map(to_power, (-50.0, -50.0, -26.0, -10.0)))
     assert to_lufs(licence.value) == pytest.approx(-26.0)
     assert to_lufs(licence.came_boxes.value) == pytest.approx(-26.0)
+
+
+def test_what_came_before_a_pause_is_forgotten_after_80_s_of_it() -> None:
+    """The first sound after it began with the level of the last one before it, and was known by that for 80 s more."""
+    guard = Guard(POWER_METER, TARGET)
+    guard.set_target(TARGET, None, TARGET + 3.0)
+    loud = at_lufs(pink(5.0), TARGET)
+    guard.process(loud, at_full(len(loud)))
+    guard.rest(round(100.0 / CHUNK_S) * CHUNK_HOPS)
+    soft = at_lufs(pink(5.0), TARGET - 20.0)
+    guard.process(soft, at_full(len(soft)))
+    assert to_lufs(guard.licence.came.value) <= TARGET - 18.0
 
 
 def steps_of(sound: Sound, known_lufs: float | None) -> list[float]:
