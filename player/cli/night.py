@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Play a night now. Without PATHs and without a config it plays generated sound
 (rain, sea, brown noise) and three starter tracks, which the first run writes;
-with PATHs it plays those; with --config it runs that config.
+with PATHs it plays those; with --config it runs that config, which waits for
+its schedule or a command.
 
 Missing parts are replaced, and the output says so: a private broker on loopback
 if the configured one cannot be used, and a WAV file, written in real time, if
@@ -376,7 +377,17 @@ def _say_how_to_control(config: Config, options: str | None, *, is_trial: bool) 
     if options is not None:
         names = [playlist.name for playlist in settings.playlists[1:][-1:]]
         examples = ["volume +5", "next", *(f"playlist {name}" for name in names)]
+        examples[:0] = [] if is_trial else ["play"]
         print(f"control it from another terminal: {', '.join(f'{_program()} {words}{options}' for words in examples)}")
+    if not is_trial:
+        starts = {
+            "its schedule": settings.schedule,
+            "a trigger": config.triggers.rules,
+            "a command": options is not None,
+        }
+        awaited = " or ".join(what for what, is_there in starts.items() if is_there)
+        never = "nothing starts it: the config has no schedule, and no broker for commands (mqtt: {host: localhost})"
+        print(f"it waits for {awaited}" if awaited else never)
     timer = settings.timer
     ends = "" if timer.duration_s is None and timer.until is None else f"; sleep timer: {timer}"
     volume = f"volume {settings.volume.default}; " if is_trial else ""

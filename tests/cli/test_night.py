@@ -146,6 +146,27 @@ def test_the_commands_that_are_shown_reach_the_speaker_of_a_config(tmp_path: Pat
     assert night._options(config, None, is_found=False) == " --host localhost --port 1884 --prefix home"
 
 
+def test_a_config_says_what_it_waits_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A config does not play at once as a trial does, so `play` is shown, or that nothing can start it."""
+    file = tmp_path / "lull.yaml"
+    schedule = '\nschedule: [{name: a, at: "22:30", playlist: rain}]\n'
+    for text, options, said in (
+        (
+            "",
+            None,
+            "nothing starts it: the config has no schedule, and no broker for commands (mqtt: {host: localhost})",
+        ),
+        (schedule, None, "it waits for its schedule"),
+        ("", " --port 1", "it waits for a command"),
+        (schedule, " --port 1", "it waits for its schedule or a command"),
+    ):
+        file.write_text('playlists: {rain: {paths: ["noise:rain"]}}' + text)
+        night._say_how_to_control(load(file), options, is_trial=False)
+        lines = capsys.readouterr().out.splitlines()
+        assert said in lines
+        assert any(f" play{options}, " in one for one in lines) == (options is not None)
+
+
 def test_where_its_file_cannot_be_written_the_night_is_played_and_the_broker_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
