@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from player.audio.dsp import native
 from player.audio.dsp.calm import MOST_FRAMES
 from player.audio.dsp.chain import Chain
-from player.audio.dsp.hearing import CHUNK_FRAMES
+from player.audio.dsp.hearing import CHUNK_FRAMES, to_lufs
 from player.audio.dsp.native import Kernel, KernelMeter
 from player.audio.dsp.sanitise import Sanitiser
 from player.core.units import RATE_HZ, SILENCE_DB
@@ -102,6 +102,22 @@ def test_the_chain_gives_the_same_bits_and_remembers_the_same(
         if number % 37 == 0:
             np.testing.assert_allclose(memory(in_one), memory(by_stages), rtol=1e-9, err_msg=f"{number}")
     assert taken > 0
+
+
+def test_at_the_lowest_volume_the_licence_is_the_same(kernel: Kernel) -> None:
+    """What leaves below -70 LUFS for longer than the 30 s after which silence is forgotten is no silence there."""
+    noise = 0.03 * signal("noise", 5, 40 * RATE_HZ)
+    in_one, by_stages = (chain_of(kernel, is_calm_in_one=is_calm_in_one) for is_calm_in_one in (True, False))
+    for chain in (in_one, by_stages):
+        chain.set_target(-23.0, -23.0, -20.0)
+        chain.ramp.to(-50.0, 0.0)
+    taken = 0
+    for piece in cut(noise, [2], CHUNK_FRAMES):
+        assert np.array_equal(in_one.process(piece), by_stages.process(piece))
+        taken += in_one._calm is not None and in_one._calm._terms is not None
+    assert taken > 250
+    np.testing.assert_allclose(memory(in_one), memory(by_stages), rtol=1e-9)
+    assert SILENCE_DB < to_lufs(in_one.guard.licence.value) < -70.0
 
 
 @pytest.mark.parametrize("place", range(0, 2 * CHUNK_FRAMES, 997))
