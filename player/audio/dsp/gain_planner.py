@@ -25,9 +25,9 @@ from player.audio.dsp.loudness_windows import (
     SHORT_TERM,
     TINY,
     Levels,
+    calm_with_pauses,
     largest,
     loudest,
-    programme_level,
     trailing,
 )
 from player.audio.dsp.octave_gain import STEP_DB, OctaveGains
@@ -125,7 +125,7 @@ class GainPlanner:
         self._sections.append(
             Section(
                 planned.gain_db[part],
-                min(planned.calm_lufs, programme_level(levelled)),
+                calm_with_pauses(planned.calm_lufs, levelled),
                 largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
                 peak_db if peak_db > _SILENT_DBFS else -math.inf,
                 largest(trailing(levelled, MOMENTARY)),

@@ -40,8 +40,8 @@ from player.audio.dsp.loudness_windows import (
     Marks,
     box_levels,
     calm_level,
+    calm_with_pauses,
     loudest,
-    programme_level,
 )
 from player.audio.dsp.native import hop_peaks, kernel
 from player.audio.dsp.octave_gain import GAINS, OctaveGain, OctaveGains
@@ -287,7 +287,7 @@ class LivePlan:
         known = self._excerpts.followed_by(self._heard)
         strange = self._strangers(known.levels)
         powers = np.where(strange, 0.0, known.powers[:, 0])
-        calm = min(calm_level(known.powers[:, 0], strange), programme_level(powers))
+        calm = calm_with_pauses(calm_level(known.powers[:, 0], strange), powers)
         if not math.isfinite(calm):
             return
         self._calms += 1

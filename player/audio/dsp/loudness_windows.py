@@ -52,12 +52,15 @@ def calm_level(powers: Levels, strangers: Marks) -> float:
     return float(10.0 * np.log10(np.mean(10.0 ** (usual / 10.0)))) if len(usual) else float(top)
 
 
-def programme_level(powers: Levels) -> float:
-    """I of the whole by the gates of EBU R 128, in LUFS, with a block a hop; -inf for silence."""
+def calm_with_pauses(calm_lufs: float, powers: Levels) -> float:
+    """The calm level in LUFS with pauses as in EBU R 128: the lower of it and of I of the whole, with a block a hop.
+
+    Where nothing is above the first gate of I, -70 LUFS, it is the calm level.
+    """
     momentary = trailing(powers, MOMENTARY)[MOMENTARY - 1 :]
     heard = momentary[momentary > _GATE_POWER]
     heard = heard[heard > heard.mean() / 10.0] if len(heard) else heard
-    return to_lufs(float(heard.mean())) if len(heard) else -math.inf
+    return min(calm_lufs, to_lufs(float(heard.mean()))) if len(heard) else calm_lufs
 
 
 def box_levels(powers: BandPowers) -> Levels:

@@ -269,6 +269,14 @@ def test_the_first_long_word_after_short_ones_as_loud_passes_as_it_is() -> None:
     assert most_lowered(sound, TARGET - 1.0, 30.0) < 0.5
 
 
+def test_a_long_word_that_becomes_louder_than_any_before_is_not_cut() -> None:
+    """By 4 dB after 0.35 s: what was let in falls by 20 dB/s, so it loses 3.4 dB at most and not 3.8."""
+    sound = np.tile(np.concatenate((at_lufs(pink(0.6), TARGET - 3.0)[: frames_of(0.05)], silence(1.75))), (20, 1))
+    sound[frames_of(34.2) : frames_of(34.8)] = at_lufs(pink(0.6), TARGET - 3.0)
+    sound[frames_of(34.55) : frames_of(34.8)] *= np.float32(10.0 ** (4.0 / 20.0))
+    assert 2.0 < most_lowered(sound, TARGET + 3.0, 30.0) < 3.6
+
+
 @pytest.mark.parametrize(("louder_db", "least"), [(2.0, 0.0), (5.0, 1.5)])
 def test_a_planned_word_3_db_louder_than_any_50_ms_before_is_held_down(louder_db: float, least: float) -> None:
     """The examiner does not count it as known; neither does the licence."""

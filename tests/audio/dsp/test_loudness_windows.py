@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from player.analysis.contract.integrated import calm_level as judged
-from player.audio.dsp.loudness_windows import calm_level
+from player.audio.dsp.hearing import to_power
+from player.audio.dsp.loudness_windows import calm_level, calm_with_pauses
 from tests.signals import rng_for
 
 SOUND, HUM = 1e-3, 1e-7
@@ -37,3 +38,14 @@ def test_strangers_and_silence_do_not_count() -> None:
     assert calm_level(powers, marks) == pytest.approx(before, abs=0.1)
     assert calm_level(np.zeros(1000), np.zeros(1000, np.bool_)) == -np.inf
     assert calm_level(np.zeros(10), np.zeros(10, np.bool_)) == -np.inf
+
+
+def test_a_gain_counts_pauses_as_ebu_r_128_does() -> None:
+    """Half at -20 and half at -26 LUFS are I -22.03; what is 30 LU softer is behind the gate; -72 LUFS has no I."""
+    halves = np.repeat([to_power(-20.0), to_power(-26.0)], 20_000)
+    assert calm_with_pauses(-20.0, halves) == pytest.approx(-22.03, abs=0.02)
+    assert calm_with_pauses(-25.0, halves) == -25.0
+    assert calm_with_pauses(-15.0, np.repeat([to_power(-20.0), to_power(-50.0)], 20_000)) == pytest.approx(
+        -20.0, abs=0.02
+    )
+    assert calm_with_pauses(-72.0, np.full(3000, to_power(-72.0))) == -72.0
