@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from player.audio.dsp.planned_gain import encode as encode_plan
-from player.cli import scan, scan_table
+from player.cli import paths, scan, scan_table
 from player.cli.main import main
 from player.cli.measure_first import MeasureRun, progress_line
 from player.config import parse
@@ -171,8 +171,11 @@ def test_a_config_says_what_is_scanned_and_where_it_is_kept(
     assert flac["gain_db"] == pytest.approx(-30.0 - flac["calm_lufs"] - 2.0, abs=0.01)
 
 
-def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing to scan is refused with what is needed; a number of jobs must be one."""
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "absent")
     assert main(["scan"]) == 1
     assert "give PATHs, or a config with playlists; looked for --config, then" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:

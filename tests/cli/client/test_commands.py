@@ -236,8 +236,10 @@ def test_whom_to_ask_may_be_said_first(words: str, same: str) -> None:
 # Which speaker.
 
 
-def test_without_a_config_it_is_the_broker_of_this_machine() -> None:
-    """And the speaker is found out."""
+def test_without_a_config_it_is_the_broker_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the speaker is found out, where no `lull night` of this user plays and no lull is installed."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(paths, "DEFAULT_CONFIG", tmp_path / "absent")
     assert client.find_speaker(parse("pause")) == (MqttSettings(), None)
 
 
