@@ -161,7 +161,7 @@ def test_what_is_liked_can_be_rehearsed(folder: Path, tmp_path: Path) -> None:
     store.write(Batch(texts(Documents(likes=liked))))
     store.close()
     out = str(tmp_path / "out.wav")
-    words = ["--config", str(config), "--playlist", "favourites", "--for", "10s", "--report", str(report)]
+    words = ["--config", str(config), "--playlist", "favourites", "--for", "20s", "--report", str(report)]
     assert main(["rehearse", *words, out]) == 0
     assert [track["track"] for track in json.loads(report.read_text())["tracks"]] == ["two"]
 
