@@ -15,8 +15,8 @@ familiar level: the guard let the next phrase of a whisper pass, and the output 
 muted.)
 
 While the volume rises or a track is faded in, and for 4.5 s after that, the licence does not rise at that rate, because
-the input at a lower volume says little about the next input. (Words that came in
-after 45 s of silence were up to 3.6 dB over the familiar level.)
+the input at a lower volume says little about the next input. (Words that came in after 45 s of silence were up to
+3.6 dB over the familiar level.)
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Came:
     def rest(self, hops: int) -> None:
         """Account for so many hops of silence."""
         for _ in range(hops):
-            self.push(0.0)
+            self.fast *= FAST_KEEP
+        self._hops = [*self._hops, *[0.0] * hops][1 - CHUNK_HOPS :]
 
     def follow(self, hearing: Hearing, late: float) -> None:
         """A whole chunk left as it came: take what was heard of it, and the power of the hop that is held back."""
