@@ -176,7 +176,7 @@ class PlaylistState:
         set_aside: files that are left out because of crashes.
         banned: number of banned tracks.
         closed: places that keep the service's user from files, each once.
-        is_store_read: whether this user can read the measurements.
+        store_fault: why the measurements cannot be read.
     """
 
     name: str
@@ -190,7 +190,7 @@ class PlaylistState:
     set_aside: tuple[str, ...] = ()
     banned: int = 0
     closed: tuple[str, ...] = ()
-    is_store_read: bool = True
+    store_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,3 +83,10 @@ def shortened(items: Iterable[str], most: int = 3) -> str:
 def log(unit: str | None, more: str = "") -> str:
     """Where lull tells what happens: the journal of this unit, or without one the terminal that it was started in."""
     return f"journalctl -u {unit}{more}" if unit is not None else "what lull printed in its terminal"
+
+
+def to_read(fault: str) -> str:
+    """What to do about a file of the state directory that could not be read."""
+    if os.strerror(errno.EACCES) in fault:
+        return "sudo lull doctor, if only lull may read it"
+    return "if it is damaged, lull sets it aside when it starts next, and begins a new one"

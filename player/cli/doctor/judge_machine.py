@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from player.cli.doctor.facts import Installed, LastNight, Machine, Service
-from player.cli.doctor.findings import Finding, log, right, shortened, warning, wrong
+from player.cli.doctor.findings import Finding, log, right, shortened, to_read, warning, wrong
 from player.core.units import counted
 
 MANY_RESTARTS: Final = 3
 _POWER: Final = {0: "too little voltage", 1: "the processor is slowed down", 2: "throttled", 3: "too hot"}
 """The low bits of `vcgencmd get_throttled` about now; the same ones 16 higher are about the time since the start."""
+_POWER_MENDS: Final = {
+    0: "a better power supply and a short cable; the board's own adapter (docs/raspberry-pi.md, what to buy)",
+    3: "more air around the board, or a heat sink",
+}
+"""By the bit that says why; all of them where none does."""
 
 _PACKAGES: Final = {
     "libVLC": "libvlc5 libvlc-bin vlc-plugin-base",
@@ -91,7 +96,9 @@ def judge_power(throttled: int | None, model: str) -> Iterator[Finding]:
         return
     now = [words for bit, words in _POWER.items() if throttled >> bit & 1]
     earlier = [words for bit, words in _POWER.items() if throttled >> (16 + bit) & 1]
-    mend = "a better power supply and a short cable; the board's own adapter (docs/raspberry-pi.md, what to buy)"
+    told = throttled if now else throttled >> 16
+    mends = [words for bit, words in _POWER_MENDS.items() if told >> bit & 1]
+    mend = "; ".join(mends or _POWER_MENDS.values())
     if now:
         yield wrong("power", f"now: {', '.join(now)}", mend)
     elif earlier:
@@ -106,7 +113,7 @@ def judge_last_night(night: LastNight, unit: str | None) -> Iterator[Finding]:
     """What went wrong in the last day and night."""
     check = "last night"
     if night.fault is not None:
-        yield warning(check, f"unknown: {night.fault}", "sudo lull doctor, if only lull may read it")
+        yield warning(check, f"unknown: {night.fault}", to_read(night.fault))
         return
     for one in night.broken_off:
         mend = f"a power cut, or see {log(unit)}"

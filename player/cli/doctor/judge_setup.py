@@ -15,7 +15,7 @@ from player.cli.doctor.facts import (
     StateDir,
     UserAccount,
 )
-from player.cli.doctor.findings import Finding, log, right, shortened, warning, wrong
+from player.cli.doctor.findings import Finding, log, right, shortened, to_read, warning, wrong
 from player.core.units import counted, format_bytes
 from player.mqtt.triggers.rules import Trigger
 from player.mqtt.triggers.wishes import listed, notes_on
@@ -111,8 +111,8 @@ def judge_playlist(playlist: PlaylistState, measure: str | None) -> Iterator[Fin
             yield warning(
                 check, f"lull crashed on {shortened(playlist.set_aside)}", "lull bans --undo TRACK tries it again"
             )
-    if not playlist.is_store_read:
-        yield warning(check, "its measurements cannot be read by this user", "sudo lull doctor")
+    if playlist.store_fault is not None:
+        yield warning(check, f"its measurements are unknown: {playlist.store_fault}", to_read(playlist.store_fault))
     if playlist.unmeasured:
         mend = measure or "no action needed: the daemon measures them one after the other"
         yield warning(check, f"{playlist.unmeasured} not measured yet; until then they play quietly", mend)
@@ -192,7 +192,7 @@ def _judge_password(password: PasswordFile, name: str) -> Finding:
     if password.is_open_to_all:
         mend = f"sudo chown {name} {password.path}; sudo chmod 600 {password.path}"
         return warning(check, f"every user can read the password in {password.path}", mend)
-    return right(check, f"only {name} can read the password file")
+    return right(check, f"{name} can read the password file, and not every user can")
 
 
 def judge_inputs(
@@ -214,8 +214,15 @@ def judge_config(path: str, faults: Sequence[str], installed: Installed, *, is_t
         yield warning("config", f"{path} does not exist; checked with the default settings", installed.value)
     elif faults:
         for fault in faults[:5]:
-            yield wrong("config", fault, "fix that line; config/lull.yaml lists every key")
+            yield wrong("config", fault, _config_mend(path, fault))
         if len(faults) > 5:
             yield wrong("config", f"and {len(faults) - 5} more faults", f"lull check --config {path}")
     else:
         yield right("config", f"{path} has no faults")
+
+
+def _config_mend(path: str, fault: str) -> str:
+    """A fault of the file as a whole has no line, and then all else is checked with the default settings."""
+    if fault.startswith(f"{path}: cannot be read"):
+        return "sudo lull doctor, if only lull may read it; all else is checked with the default settings"
+    return "fix that line; config/lull.yaml lists every key"

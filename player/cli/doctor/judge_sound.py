@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -57,7 +59,7 @@ def judge_device(device: str, held: Output | None, trial: OpenAttempt | None, da
     assert trial is not None, "the device is tested when lull does not use it"
     if trial.fault is not None:
         holder = None if held is None else held.holder
-        if holder is not None:
+        if holder is not None and os.strerror(errno.EBUSY) in trial.fault:
             return wrong(
                 "sound device",
                 f"{device} is in use by {holder.name} (process {holder.pid})",
@@ -85,8 +87,11 @@ def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Findin
     """The levels of the controls, and whether the pinned one is at its level."""
     if pin is not None:
         yield _judge_pin(state, pin)
-    elif state.fault is not None:
+    elif state.fault is not None and os.strerror(errno.ENOENT) in state.fault:
         yield right("mixer", f"{state.mixer} has none, so nobody can turn it up")
+    elif state.fault is not None:
+        what = f"{state.mixer} cannot be opened, so its levels are not known: {state.fault}"
+        yield warning("mixer", what, "run lull doctor again when the sound device works")
     elif not state.controls:
         yield right("mixer", f"{state.mixer} has no volume for playing, so nobody can turn it up")
     yield from _judge_silent(state, pin)

@@ -26,7 +26,7 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
     read = FileLibrary().read(playlist)
     tracks = list(dict.fromkeys((*read.opening, *read.tracks)))
     files = [track for track in tracks if not track.is_stream]
-    measured, is_store_read = _measured(files, state_dir)
+    measured, store_fault = _measured(files, state_dir)
     fatal = {death.uri for death in memory.set_aside}
     closed = {} if account is None else _closed(files, _folders(playlist), account)
     faulty = {uri for uri, found in measured.items() if found is not None and found.measured is None}
@@ -51,21 +51,21 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
         set_aside=tuple(Path(track.uri).name for track in files if track.uri in fatal),
         banned=len(tracks) - len(allowed),
         closed=tuple(dict.fromkeys(closed.values())),
-        is_store_read=is_store_read,
+        store_fault=store_fault,
     )
 
 
-def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, MeasureResult | None], bool]:
-    """The measurements of each file, and whether the store can be read; without a store none."""
+def _measured(files: list[Track], state_dir: Path) -> tuple[dict[str, MeasureResult | None], str | None]:
+    """The measurements of each file, none without a store; and why the store cannot be read."""
     try:
         store = StoreReader(state_dir)
     except StoreError as fault:
         is_missing = "does not exist" in str(fault)
-        return (dict.fromkeys((track.uri for track in files), None) if is_missing else {}), is_missing
+        return (dict.fromkeys((track.uri for track in files), None), None) if is_missing else ({}, str(fault))
     try:
-        return {track.uri: _find(store, track.uri) for track in files}, True
-    except StoreError:
-        return {}, False
+        return {track.uri: _find(store, track.uri) for track in files}, None
+    except StoreError as fault:
+        return {}, str(fault)
     finally:
         store.close()
 

@@ -78,6 +78,16 @@ def test_power_says_what_it_was() -> None:
     assert found.what == "now: too little voltage, throttled"
 
 
+@pytest.mark.parametrize(
+    ("throttled", "supply", "air"),
+    [(0x1, True, False), (0x8, False, True), (0x10008, False, True), (0x50000, True, False), (0x4, True, True)],
+)
+def test_heat_is_not_mended_by_a_power_supply(throttled: int, *, supply: bool, air: bool) -> None:
+    """What is told now, or else earlier, decides; both where the cause is not told."""
+    (found,) = machine.judge_power(throttled, "Raspberry Pi 4 Model B")
+    assert ("power supply" in str(found.mend), "heat sink" in str(found.mend)) == (supply, air)
+
+
 def test_a_zero_is_not_said_to_have_enough_voltage() -> None:
     """Its boards have no detector, so nought says nothing about it."""
     (found,) = machine.judge_power(0, "Raspberry Pi Zero 2 W Rev 1.0")
@@ -100,7 +110,9 @@ def test_last_night_is_told() -> None:
     assert (found.level, found.what) == (Level.WARNING, "the session of Sun 22:30 had 2 problems")
     (quiet,) = machine.judge_last_night(LastNight(1, is_journal_read=False), "lull")
     assert (quiet.level, quiet.what) == (Level.RIGHT, "1 session, no problem; the journal may not be read by this user")
-    assert levels(list(machine.judge_last_night(LastNight(fault="closed"), "lull"))) == [Level.WARNING]
+    for fault, mend in (("Permission denied; try it with sudo", "sudo"), ("file is not a database", "sets it aside")):
+        (found,) = machine.judge_last_night(LastNight(fault=f"memory.db cannot be read: {fault}"), "lull")
+        assert (found.level, mend in str(found.mend)) == (Level.WARNING, True)
 
 
 def test_without_a_service_nobody_is_sent_to_the_journal() -> None:

@@ -123,7 +123,7 @@ def test_what_will_be_lowered_is_told_and_nothing_is_wrong_with_it() -> None:
 def test_what_is_lost_of_a_playlist_is_a_warning_each() -> None:
     """Left out, closed, faulty, set aside, unmeasured: the rest plays."""
     playlist = replace(
-        RAIN, left_out=("x",), closed=("/srv/a",), faulty=("b",), set_aside=("c",), unmeasured=3, is_store_read=False
+        RAIN, left_out=("x",), closed=("/srv/a",), faulty=("b",), set_aside=("c",), unmeasured=3, store_fault="x"
     )
     found = list(house.judge_playlist(playlist, "lull scan --config l.yaml"))
     assert levels(found) == [Level.RIGHT, *[Level.WARNING] * 6]
@@ -212,6 +212,14 @@ def test_a_config_is_right_faulty_or_missing() -> None:
     found = list(house.judge_config("x", [f"x:{n}: wrong" for n in range(8)], Installed.PIP, is_there=True))
     assert levels(found) == [Level.WRONG] * 6
     assert found[-1].what == "and 3 more faults"
+
+
+def test_a_config_that_cannot_be_read_has_no_line_to_fix() -> None:
+    """Only root may read it, say; and then the other checks know nothing of it."""
+    (found,) = house.judge_config("x", ["x: cannot be read: Permission denied"], Installed.PIP, is_there=True)
+    assert "line" not in str(found.mend)
+    assert "sudo lull doctor" in str(found.mend)
+    assert "default settings" in str(found.mend)
 
 
 def test_buttons_are_listed_and_one_that_lull_may_not_read_is_wrong() -> None:

@@ -12,6 +12,7 @@ from player.core.settings.safety import MixerLevel
 DAC = Card("DAC", "USB DAC", (Output("USB Audio"),))
 HDMI = Card("vc4hdmi", "vc4-hdmi", (Output("MAI PCM"),))
 PLAYS = OpenAttempt(None, "S16_LE, 48000 Hz, 2 channels", ("S16_LE", "S32_LE"), (44_100, 96_000), (2,))
+BUSY = "cannot open the sound device: Device or resource busy [hw:DAC]; another program holds the device"
 MID = Control("PCM", 60, 0, 100, -20.0, 0.0)
 
 
@@ -62,9 +63,19 @@ def test_a_device_that_lull_itself_has_open_is_right() -> None:
 def test_a_device_that_somebody_else_has_open_names_him() -> None:
     """The program and its process are what people can end."""
     held = sound.holder_of([busy(77)], "hw:CARD=DAC,DEV=0")
-    found = sound.judge_device("hw:CARD=DAC,DEV=0", held, OpenAttempt("cannot open the sound device: busy"), 5)
+    found = sound.judge_device("hw:CARD=DAC,DEV=0", held, OpenAttempt(BUSY), 5)
     assert found.level is Level.WRONG
     assert "mpv (process 77)" in found.what
+
+
+def test_a_program_that_has_some_card_is_not_what_a_missing_device_lacks() -> None:
+    """`default` does not exist; mpv plays to a card that it would not be. The fault is told, and mpv is not blamed."""
+    held = sound.holder_of([busy(77)], "default")
+    assert held is not None
+    fault = "cannot open the sound device: No such file or directory [default]; no such device at the moment"
+    found = sound.judge_device("default", held, OpenAttempt(fault), 0)
+    assert found.what == "default: cannot open the sound device: No such file or directory [default]"
+    assert "mpv" not in f"{found.what} {found.mend}"
 
 
 def test_a_shared_device_is_right_whoever_has_the_card() -> None:
@@ -121,8 +132,18 @@ def test_controls_without_a_pin_are_shown() -> None:
 
 def test_a_card_without_a_mixer_is_right() -> None:
     """Many DACs have none; nobody can turn them up either."""
-    assert [one.level for one in sound.judge_mixer(MixerState("hw:DAC", fault="no such file"), None)] == [Level.RIGHT]
+    none = MixerState("bluealsa", fault="No such file or directory [bluealsa]")
+    assert [one.level for one in sound.judge_mixer(none, None)] == [Level.RIGHT]
     assert [one.level for one in sound.judge_mixer(MixerState("hw:DAC"), None)] == [Level.RIGHT]
+
+
+@pytest.mark.parametrize("fault", ["Connection refused [pulse]", "No such device [hw:X]", "no answer within 8 s"])
+def test_a_mixer_that_could_not_be_looked_at_is_not_said_to_be_missing(fault: str) -> None:
+    """The mixer of a sound server that does not run is there when it runs, and somebody can turn it up."""
+    (found,) = sound.judge_mixer(MixerState("pulse", fault=fault), None)
+    assert found.level is Level.WARNING
+    assert fault in found.what
+    assert "turn it up" not in found.what
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,12 @@ def test_a_file_that_is_lost_in_two_ways_is_lost_once(rain: Playlist, tmp_path: 
     assert (found.playable, found.banned, len(found.faulty)) == (2, 2, 2)
     first, *_ = judge_playlist(found, None)
     assert first.what == "4 tracks, 2 banned"
+
+
+def test_measurements_that_are_damaged_are_no_matter_of_rights(rain: Playlist, tmp_path: Path) -> None:
+    """The fault is told, and sudo is not advised: root had been told that this user may not read them."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lull.db").write_bytes(b"no database" * 500)
+    found = list(judge_playlist(take_stock(rain, tmp_path / "state", Memory(), LULL), None))
+    assert "file is not a database" in found[-1].what
+    assert "sets it aside" in str(found[-1].mend)

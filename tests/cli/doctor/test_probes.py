@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import alsaaudio
 import pytest
 
-from player.cli.doctor.facts import Card, Control, Holder, Installed, Output, UserAccount
+from player.cli.doctor.facts import BrokerAnswer, Card, Control, Holder, Installed, Output, UserAccount
 from player.cli.doctor.probes import access, host, service
 from player.cli.doctor.probes import alsa as alsa_probe
 from player.cli.doctor.probes.host import read_cards
@@ -152,11 +154,16 @@ def test_it_is_known_who_installed_lull(tmp_path: Path) -> None:
 SOMEBODY = UserAccount("somebody", 54_321, frozenset({54_321}), frozenset())
 
 
-def test_the_place_that_keeps_a_user_out_is_found(tmp_path: Path) -> None:
-    """A folder on the way that may not be entered, then the file itself; group and owner count, and root passes."""
-    for folder in (tmp_path, *tmp_path.parents):
+def open_to_all(place: Path) -> None:
+    """Let everybody enter a folder and those above it."""
+    for folder in (place, *place.parents):
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o011)
+
+
+def test_the_place_that_keeps_a_user_out_is_found(tmp_path: Path) -> None:
+    """A folder on the way that may not be entered, then the file itself; group and owner count, and root passes."""
+    open_to_all(tmp_path)
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     file = inner / "x.mp3"
@@ -190,6 +197,17 @@ def test_users_are_looked_up_with_their_groups() -> None:
     assert "audio" in more.groups
 
 
+def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that was started with ``--user 12345``: rights are judged, and nobody is said to be missing."""
+    monkeypatch.setattr(os, "geteuid", lambda: 987_654)
+    monkeypatch.setattr(os, "getegid", lambda: 987_655)
+    found = access.account_of(None)
+    assert found is not None
+    assert (found.name, found.uid) == ("987654", 987_654)
+    assert {987_655, *os.getgroups()} == found.gids
+    assert access.barrier(Path("/etc/shadow"), found, access.READ) is not None
+
+
 def test_the_state_directory_is_seen_with_what_forgets_it(tmp_path: Path) -> None:
     """The longest mount point above it counts; an overlay over memory forgets, one over a disk does not."""
     mounts = tmp_path / "mounts"
@@ -217,17 +235,27 @@ def test_a_state_directory_that_is_still_to_be_made_is_looked_at_by_its_parent(t
     assert access.read_place(closed / "new", SOMEBODY).fault is not None
 
 
+def test_a_file_is_no_state_directory(tmp_path: Path) -> None:
+    """Nothing can be remembered in it, however much space is free."""
+    write(tmp_path / "state", "")
+    assert (
+        access.read_place(tmp_path / "state", access.account_of(None)).fault
+        == f"{tmp_path / 'state'} is a file, not a folder"
+    )
+
+
 def test_a_password_file_is_looked_at_and_not_read(tmp_path: Path) -> None:
-    """There or not, and open to all or not."""
+    """There or not, and open to all or not: in a closed folder it is not, whatever its own bits."""
     mine = access.account_of(None)
     assert mine is not None
-    file = tmp_path / "pw"
-    assert not access.read_password_file(file, mine).is_there
+    assert not access.read_password_file(tmp_path / "pw", mine).is_there
+    open_to_all(tmp_path)
+    file = tmp_path / "closed" / "pw"
     write(file, "secret")
-    file.chmod(0o644)
-    assert access.read_password_file(file, mine).is_open_to_all
-    file.chmod(0o600)
-    assert not access.read_password_file(file, mine).is_open_to_all
+    for folder_mode, mode, expected in ((0o700, 0o644, False), (0o755, 0o644, True), (0o755, 0o640, False)):
+        file.parent.chmod(folder_mode)
+        file.chmod(mode)
+        assert access.read_password_file(file, mine).is_open_to_all is expected
 
 
 # Who has the memory.
@@ -298,6 +326,19 @@ def test_a_mixer_is_read_and_not_set(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 # The broker's password.
+
+
+def test_a_broker_that_never_answers_is_left_at_the_time_that_is_told() -> None:
+    """It takes the connection; the time for the retained messages is kept free, and the rest is what is said."""
+    from player.cli.doctor.probes.broker import probe
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        began_s = time.monotonic()
+        state = probe(MqttSettings(host="127.0.0.1", port=server.getsockname()[1]), "bedroom", 2.0)
+        took_s = time.monotonic() - began_s
+    assert state.reached is BrokerAnswer.SILENT
+    assert "within 1 s" in state.reason
+    assert took_s < 1.7
 
 
 def test_the_password_is_found_where_it_lies(tmp_path: Path) -> None:

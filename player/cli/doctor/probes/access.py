@@ -8,7 +8,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -21,15 +20,23 @@ ENTER: Final = 1
 MOUNTS: Final = Path("/proc/self/mounts")
 _ROOT: Final = 0
 _FORGETFUL: Final = frozenset({"tmpfs", "ramfs"})
+_STRANGER: Final = UserAccount("any other", -1, frozenset(), frozenset())
+"""Has no more rights than every user."""
 
 
 def account_of(name: str | None, more_groups: Iterable[str] = ()) -> UserAccount | None:
-    """A user by name, or the present user; None for an unknown name."""
+    """A user by name, or the present user; None for an unknown name.
+
+    The present user may have a number and no name, as in a container that was started with ``--user``.
+    """
     try:
         known = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
     except KeyError:
-        return None
-    gids = set(os.getgrouplist(known.pw_name, known.pw_gid))
+        if name is not None:
+            return None
+        called, uid, gids = str(os.geteuid()), os.geteuid(), {os.getegid()}
+    else:
+        called, uid, gids = known.pw_name, known.pw_uid, set(os.getgrouplist(known.pw_name, known.pw_gid))
     if name is None:
         gids |= set(os.getgroups())
     for group in more_groups:
@@ -37,7 +44,7 @@ def account_of(name: str | None, more_groups: Iterable[str] = ()) -> UserAccount
             gids.add(grp.getgrnam(group).gr_gid)
         except KeyError:
             continue
-    return UserAccount(known.pw_name, known.pw_uid, frozenset(gids), frozenset(_group_names(gids)))
+    return UserAccount(called, uid, frozenset(gids), frozenset(_group_names(gids)))
 
 
 def _group_names(gids: Iterable[int]) -> Iterator[str]:
@@ -87,9 +94,11 @@ def read_place(folder: Path, account: UserAccount | None, mounts: Path = MOUNTS)
     """The state directory, as far as this user can see it; if it is missing, the folder that it would be made in."""
     there = next(one for one in (folder, *folder.parents) if _is_there(one))
     try:
-        room = os.statvfs(there)
+        room, is_folder = os.statvfs(there), there.is_dir()
     except OSError as fault:
         return StateDir(str(folder), fault=fault.strerror or "cannot be checked")
+    if not is_folder:
+        return StateDir(str(folder), fault=f"{there} is a file, not a folder")
     closed = None if account is None else barrier(there, account, READ | WRITE)
     if there != folder and closed is not None:
         return StateDir(str(folder), fault="does not exist, and the service is not allowed to create it")
@@ -138,9 +147,11 @@ def _file_system(path: Path, mounts: Path) -> tuple[str, str]:
 def read_password_file(path: Path, account: UserAccount) -> PasswordFile:
     """The access rights of the broker's password file."""
     try:
-        mode = path.stat().st_mode
+        path.stat()
     except FileNotFoundError:
         return PasswordFile(str(path), is_there=False)
     except OSError:
-        mode = 0  # behind a folder that this user may not enter: the bits of the folder decide
-    return PasswordFile(str(path), True, barrier(path, account, READ), bool(mode & stat.S_IROTH))
+        is_open_to_all = False  # behind a folder that this user may not enter
+    else:
+        is_open_to_all = barrier(path, _STRANGER, READ) is None
+    return PasswordFile(str(path), True, barrier(path, account, READ), is_open_to_all)

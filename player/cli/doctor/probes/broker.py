@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from player.cli.doctor.facts import BrokerAnswer, BrokerState
+from player.core.clock import SystemClock
 from player.core.settings.mqtt import CREDENTIAL, MqttSettings
 from player.mqtt.client import PahoConnection
 from player.mqtt.connection import ConnectionPlan
@@ -30,13 +31,15 @@ _LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banne
 def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
     """Connect, read and disconnect, within about a number of seconds; a name server that hangs may take longer."""
     address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+    clock = SystemClock()
+    end_s = clock.boot_s() + limit_s
     failure = _reach(settings, limit_s / 2)
     if failure is not None:
         return BrokerState(failure[0], address, failure[1])
     password, fault = password_of(settings)
     if fault is not None:
         return BrokerState(BrokerAnswer.UP, address, password_fault=fault)
-    return _TrialConnection(settings, device, password).run(address, limit_s / 2)
+    return _TrialConnection(settings, device, password).run(address, end_s - RETAINED_S - clock.boot_s())
 
 
 def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
@@ -91,14 +94,16 @@ class _TrialConnection:
     def run(self, address: str, limit_s: float) -> BrokerState:
         """The result of the connection."""
         threading.Thread(target=self._serve, name="lull-doctor-mqtt", daemon=True).start()
-        self._has_ended.wait(limit_s) if not self._wait_up(limit_s) else self._is_complete.wait(RETAINED_S)
-        is_up, has_ended, reason = self._is_up.is_set(), self._has_ended.is_set(), self._reason
+        is_up = self._wait_up(limit_s)
+        if is_up:
+            self._is_complete.wait(RETAINED_S)
+        has_ended, reason = self._has_ended.is_set(), self._reason
         self._broker.close()
         if is_up:
             return BrokerState(BrokerAnswer.UP, address, availability=self._availability(), problems=self._problems())
         if not has_ended:
             return BrokerState(
-                BrokerAnswer.SILENT, address, f"it accepts the connection and does not reply within {limit_s:g} s"
+                BrokerAnswer.SILENT, address, f"it accepts the connection and does not reply within {limit_s:.0f} s"
             )
         return BrokerState(self._kind(reason), address, reason)
 
