@@ -3,7 +3,7 @@
 Runs on the thread that renders. The shortfall of the current track is lull's own gain on it (the volume ramp relative
 to its target, and the fade of the deck) plus the reduction by the stages. It may be more than 3 dB for at most 15 s
 without a break, even if tracks begin, blend and end meanwhile. Time in which the volume moves to its target does not
-count, nor does silence that was ordered, nor a bed that plays alone.
+count, nor does silence that was ordered, nor a bed that plays alone; a volume that stands on its way counts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class AtLevel:
     def __init__(self) -> None:
         self._longest = Worst(LIMIT_S, HOP_S)
         self._short_s = 0.0
+        self._volume_db = SILENCE_DB
 
     def push(self, had: Levels, has: Levels, rendered: Rendered | None, at_s: float) -> None:
         """A block as decoded under lull's gains, and as it left; None for one that did not go through the chain."""
@@ -36,7 +37,9 @@ class AtLevel:
         if rendered is None or rendered.target_db == SILENCE_DB or is_bed_alone:
             self._short_s = 0.0
             return
-        if abs(rendered.volume_db - rendered.target_db) > ARRIVED_DB:
+        has_moved = rendered.volume_db != self._volume_db
+        self._volume_db = rendered.volume_db
+        if has_moved and abs(rendered.volume_db - rendered.target_db) > ARRIVED_DB:
             return
         if self._short_db(had, has, rendered) <= SHORT_DB:
             self._short_s = 0.0

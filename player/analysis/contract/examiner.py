@@ -43,6 +43,7 @@ from player.analysis.contract.tracks import Tracks
 from player.audio.dsp.hearing import HOP_FRAMES
 from player.audio.dsp.tap import Rendered
 from player.audio.dsp.types import Block, MakePowerMeter
+from player.core.limits import FAULT_LEVEL
 from player.core.units import SILENCE_DB, to_seconds
 
 
@@ -124,11 +125,12 @@ class Examiner:
         assert len(out) % HOP_FRAMES == 0, len(out)
         at_s = to_seconds(self._frames)
         out = self._fit(out, at_s)
+        self._peaks.push(out, at_s)
+        out = np.clip(out, -FAULT_LEVEL, FAULT_LEVEL) if self._unfit.count else out
         tracks, before = self._decoded.push(rendered, len(out))
         volume = self._moves.push(rendered, len(out), at_s)
         had, has = self._before.push(before, volume, at_s), self._after.push(out, volume, at_s)
         self._moves.look_at_the_end(out, has, at_s)
-        self._peaks.push(out, at_s)
         self._clicks.push(out, tracks, volume.room_db + self._limits.target_lufs)
         self._at_level.push(had, has, rendered, at_s)
         reduction = self._tracks.push((had, has), (before, out), rendered, volume)
@@ -136,7 +138,7 @@ class Examiner:
         self._frames += len(out)
 
     def _fit(self, block: Block, at_s: float) -> Block:
-        """The block with zeros for what no meter may see, which is counted."""
+        """The block with zeros for what is no number, which is counted, as is what is beyond full scale."""
         if len(block) == 0 or (block.max() <= 1.0 and block.min() >= -1.0):
             return block
         bad = ~(np.abs(block) <= 1.0)

@@ -17,7 +17,7 @@ from player.core.units import CHANNELS, db_to_gain, gain_to_db, to_seconds
 
 NEAR_DB: Final = 6.0
 LEAD_FRAMES: Final = 64
-"""Frames of the block before that are measured as well, because a wave does not begin with a block."""
+"""Frames of the block before that are measured as well, because a wave neither begins nor ends with a block."""
 METER_TOLERANCE_DB: Final = 0.2
 """Of a true-peak meter that oversamples by 4; the sample peak has none."""
 _ROUNDING_DB: Final = 1e-6
@@ -37,22 +37,24 @@ class Peaks:
         self._true = Worst(ceiling_dbtp, METER_TOLERANCE_DB)
         self._near = db_to_gain(ceiling_dbtp - NEAR_DB)
         self._lead: Block = np.zeros((LEAD_FRAMES, CHANNELS), np.float32)
+        self._lead_peak = 0.0
 
     def push(self, block: Block, at_s: float) -> None:
         """One more block, finite, shape (frames, 2)."""
         if len(block) == 0:
             return
         peak = max(float(block.max()), -float(block.min()))
-        if peak >= self._near or gain_to_db(peak) > self._sample.value:
+        if max(peak, self._lead_peak) >= self._near or gain_to_db(peak) > self._sample.value:
             self._look(block, peak, at_s)
         self._lead = block[-LEAD_FRAMES:]
+        self._lead_peak = float(np.abs(self._lead).max())
 
     def _look(self, block: Block, peak: float, at_s: float) -> None:
-        """A block that is near the ceiling, or nearer than all before."""
+        """A block that is near the ceiling or follows such frames, or is nearer than all before."""
         when_s = at_s + to_seconds(int(np.argmax(np.maximum(np.abs(block[:, 0]), np.abs(block[:, 1])))))
         peak_db = gain_to_db(peak)
         self._sample.see(peak_db, when_s)
-        is_near = peak >= self._near
+        is_near = max(peak, self._lead_peak) >= self._near
         self._true.see(max(peak_db, self._measure(np.concatenate((self._lead, block)))) if is_near else peak_db, when_s)
 
     def figures(self) -> tuple[Figure, Figure]:

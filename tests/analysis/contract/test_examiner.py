@@ -278,3 +278,27 @@ def test_loudness_and_range_are_those_of_the_library(level_db: float, calm: Soun
             own.push_short_term((sums[[end]] - sums[[end - 600]]) / 600)
     assert own.integrated_lufs == pytest.approx(meter.integrated_lufs + level_db, abs=0.1)
     assert own.range_lu == pytest.approx(meter.range_lu, abs=0.3)
+
+
+def test_a_wave_that_rises_above_the_ceiling_behind_the_last_frame_of_a_block_is_found() -> None:
+    """Two frames of -1.1 dBFS, then a block of silence: the wave reaches +0.8 dBTP there, which was not seen."""
+    sound = silence(2.0)
+    sound[BLOCK - 2 : BLOCK] = 0.88
+    assert true_peak_dbtp(sound) > 0.5
+    true_peak, sample = figures(examined(Night(sound)), "C4")
+    assert true_peak.value == pytest.approx(true_peak_dbtp(sound), abs=0.1)
+    assert (true_peak.holds, sample.holds) == (False, True)
+
+
+def test_a_sample_far_beyond_full_scale_does_not_make_the_meters_deaf() -> None:
+    """10^20 is a number, and its square is none in 32 bits: no rise was found for the rest of the night."""
+    bed = at_lufs(pink(40.0), TARGET - 8.0)
+    out = bed.copy()
+    out[frames_of(12.0), 0] = 1e20
+    shout = at_lufs(pink(0.6, name="shout"), TARGET + 5.0)
+    out[frames_of(30.0) : frames_of(30.0) + len(shout)] += shout
+    found = examined(Night(out, source=bed))
+    assert "C5" in found.broken
+    assert [figure.holds for figure in figures(found, "C1b")] == [False]
+    assert any(30.0 <= at_s <= 30.5 for at_s in figures(found, "C1b")[0].at)
+    assert figures(found, "C4")[1].value == pytest.approx(400.0, abs=0.1)

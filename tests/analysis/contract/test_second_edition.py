@@ -212,6 +212,16 @@ def test_what_a_stage_holds_down_is_not_at_its_level() -> None:
     assert one(Night(out, source=source), "C11").value == pytest.approx(20.0, abs=0.3)
 
 
+@pytest.mark.parametrize(("stands_s", "holds"), [(14.0, True), (17.0, False)])
+def test_a_volume_that_stands_on_its_way_is_not_at_its_level(stands_s: float, *, holds: bool) -> None:
+    """It rose to 20 dB below its target and waits there; that was taken for a fade-in, however long it lasted."""
+    sound = noise_at(TARGET, stands_s + 3.0)
+    level = [*[-20.0] * round(stands_s * 10), *[min(0.0, -20.0 + 0.6 * block) for block in range(34)]]
+    figure = one(Night(scaled(sound, -20.0), source=sound, volume_db=level), "C11")
+    assert figure.value == pytest.approx(stands_s, abs=0.2)
+    assert figure.holds is holds
+
+
 @pytest.mark.thorough
 def test_a_long_fade_in_is_not_counted() -> None:
     """The volume is on its way for 40 s."""
