@@ -124,7 +124,7 @@ class GainPlanner:
         peak_db = float(peaks_db.max(initial=-math.inf))
         self._sections.append(
             Section(
-                planned.gain_db[part],
+                planned.gain_db[part].copy(),  # a part would keep all gains of the section, of octaves too, in memory
                 calm_with_pauses(planned.calm_lufs, levelled),
                 largest(fast_levels(untouched[:, np.newaxis], np.zeros(1))),
                 peak_db if peak_db > _SILENT_DBFS else -math.inf,
