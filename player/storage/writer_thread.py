@@ -285,7 +285,9 @@ class WriterThread:
         if not ours.switches.is_changed:
             made = dict.fromkeys((*theirs.switches.made, *ours.switches.made))
             missed = dict.fromkeys((*theirs.switches.missed, *ours.switches.missed))
-            both = replace(both, switches=replace(theirs.switches, made=tuple(made), missed=tuple(missed)))
+            told = ours.switches.rest_told or theirs.switches.rest_told
+            merged = replace(theirs.switches, made=tuple(made), missed=tuple(missed), rest_told=told)
+            both = replace(both, switches=merged)
         for name in ("choices", "night"):  # values that have not changed since the start
             if self._documents.get(name, _UNCHANGED[name]) == _UNCHANGED[name]:
                 both = replace(both, **{name: getattr(theirs, name)})

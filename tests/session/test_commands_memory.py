@@ -495,6 +495,19 @@ def test_a_rest_night_is_said_the_evening_before_and_starts_nothing() -> None:
     assert room.told("start_missed")[-1].data["reason"] == "this is a rest night"
 
 
+def test_a_restart_does_not_announce_a_rest_night_again() -> None:
+    """What was told is in the memory: an automation that answers the event runs once a rest night."""
+    room = resting(RESTS)
+    room.now = Now(room.now.boot_s + 3660.0, room.now.wall.replace(hour=18, minute=1), trusted=True)
+    (batch,) = room.session.handle(None, room.now).writes
+    recalled = RecalledMemory(read_texts(batch.documents)[0])
+    rested = replace(SETTINGS, rest_nights=RESTS)
+    for memory, expected in ((recalled, 0), (RecalledMemory(), 1)):
+        room.session, room.news = Controller(rested, random.Random(1), memory), []
+        room.pass_until(room.now.wall.replace(second=room.now.wall.second + 1))
+        assert len(room.told("rest_night")) == expected
+
+
 def test_a_rest_night_may_play_something_else() -> None:
     """With a playlist of its own the start happens, with that one."""
     room = resting(RestNights(2, "sea"))

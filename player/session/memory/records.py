@@ -165,6 +165,7 @@ class Switches:
         made: the latest starts that were made.
         changed_at: time of the last change by command, if the clock was set.
         missed: the latest starts that were told as missed.
+        rest_told: the latest rest night that was announced.
     """
 
     is_enabled: bool = True
@@ -176,11 +177,12 @@ class Switches:
     changed_at: datetime | None = None
     changes: tuple[tuple[str, EntryChange], ...] = ()
     missed: tuple[Made, ...] = ()
+    rest_told: date | None = None
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything was changed by command; a start that was made or missed is not a change."""
-        return replace(self, made=(), missed=()) != Switches()
+        """Whether anything was changed by command, not only made, missed or announced."""
+        return replace(self, made=(), missed=(), rest_told=None) != Switches()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,18 +30,7 @@ def rests_at(planned: datetime, rests: RestNights | None) -> bool:
     return is_rest(night_of(planned), rests)
 
 
-class RestNightNotice:
-    """Announces each rest night once, on the evening before."""
-
-    def __init__(self) -> None:
-        self._told: date | None = None
-
-    def coming(self, wall: datetime, rests: RestNights | None) -> date | None:
-        """The rest night to announce now; None without one, or when it was announced."""
-        if rests is None or wall.hour < TOLD_FROM:
-            return None
-        night = tonight(wall) + timedelta(days=1)
-        if night == self._told or not is_rest(night, rests):
-            return None
-        self._told = night
-        return night
+def coming_rest(wall: datetime, rests: RestNights | None) -> date | None:
+    """The rest night that is announced at that local time, on the evening before; None without one."""
+    night = tonight(wall) + timedelta(days=1)
+    return night if wall.hour >= TOLD_FROM and is_rest(night, rests) else None

@@ -23,7 +23,7 @@ from player.session.memory.records import EntryChange, MovedStart, Switches
 from player.session.outcome import Outcome
 from player.session.schedule.planner import Due, Missed, Planner, next_moment
 from player.session.schedule.preview import Coming, Preview, playlist_of, why_not
-from player.session.schedule.rest_nights import RestNightNotice, is_rest
+from player.session.schedule.rest_nights import coming_rest, is_rest
 
 T = TypeVar("T")
 ScheduleCommand: TypeAlias = SetSchedule | SetStartTime | ChangeEntry | Tonight | NotTonight | SkipTonight
@@ -89,7 +89,6 @@ class Schedule:
         self._settings = settings
         self._planner = Planner(switches.made, switches.changed_at, switches.missed, is_new=is_new)
         self._preview = Preview()
-        self._rest_notice = RestNightNotice()
 
     @property
     def is_enabled(self) -> bool:
@@ -109,7 +108,8 @@ class Schedule:
         """Take saved changes that became readable late, unless something was changed since, and the starts made."""
         self._planner.recall(switches.made, switches.changed_at, switches.missed)
         newest = self.switches if self.switches.is_changed else switches
-        self.switches = replace(newest, made=self._planner.made, missed=self._planner.missed)
+        told = self.switches.rest_told or switches.rest_told
+        self.switches = replace(newest, made=self._planner.made, missed=self._planner.missed, rest_told=told)
 
     def change_settings(self, settings: Settings) -> None:
         """Take other entries; new ones count from now on."""
@@ -152,8 +152,9 @@ class Schedule:
     def announce_rest_night(self, now: Now, out: Outcome) -> None:
         """Announce a rest night, once, on the evening before."""
         rests = self._settings.rest_nights
-        night = self._rest_notice.coming(now.wall, rests) if now.trusted and self.is_enabled else None
-        if rests is not None and night is not None:
+        night = coming_rest(now.wall, rests) if now.trusted and self.is_enabled else None
+        if rests is not None and night not in {None, self.switches.rest_told}:
+            self.switches = replace(self.switches, rest_told=night)
             instead = "nothing" if rests.playlist is None else rests.playlist
             text = f"tomorrow is a rest night: the schedule plays {instead}"
             out.announce("rest_night", text, night=night.isoformat(), playlist=rests.playlist)
