@@ -201,12 +201,10 @@ def _guard(guard: GuardSettings) -> str:
 def _broker(mqtt: MqttSettings | None, device: str) -> str:
     if mqtt is None:
         return "none; lull is not controlled over MQTT"
-    # IPv6 addresses have colons of their own
-    host = f"[{mqtt.host}]" if ":" in mqtt.host else mqtt.host
     user = f" as {mqtt.username}" if mqtt.username else ""
     tls = ", TLS" if mqtt.tls is not None else ""
     topics = ", ".join(f"{mqtt.prefix}/{name}/..." for name in (device, *mqtt.groups, "all"))
-    return f"{host}:{mqtt.port}{user}, MQTT {mqtt.protocol.value}{tls}, topics {topics}"
+    return f"{mqtt.address}{user}, MQTT {mqtt.protocol.value}{tls}, topics {topics}"
 
 
 def _fades(fades: FadeSettings) -> str:

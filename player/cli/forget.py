@@ -32,7 +32,7 @@ def forget(config: Config) -> int:
     """
     if config.mqtt is None:
         raise LullError(f"{config.path} has no mqtt section, so there is no broker to clear")
-    where, device = f"{config.mqtt.host}:{config.mqtt.port}", config.settings.device
+    where, device = config.mqtt.address, config.settings.device
     topics = Topics(config.mqtt.prefix, device)
     speaker = Speaker(config.mqtt.discovery, identity_of(config.state_dir), topics)
     visit = MqttSession(config.mqtt, (*speaker.filters, f"{topics.root}/#"))

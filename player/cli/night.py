@@ -337,7 +337,7 @@ def _why_refused(mqtt: MqttSettings) -> str | None:
     session.close()
     if isinstance(arrival, LinkUp):
         return None
-    return arrival.reason if isinstance(arrival, LinkDown) else f"{mqtt.host}:{mqtt.port}: no answer in {ANSWER_S:g} s"
+    return arrival.reason if isinstance(arrival, LinkDown) else f"{mqtt.address}: no answer in {ANSWER_S:g} s"
 
 
 def _clear_broker(config: Config) -> None:

@@ -46,7 +46,7 @@ To serve it with mosquitto, add a file such as /etc/mosquitto/conf.d/remote.conf
     protocol websockets
     http_dir {folder}
 
-restart mosquitto, and open http://{host}:{port}/ on the phone. A broker that takes no
+restart mosquitto, and open http://{address}/ on the phone. A broker that takes no
 anonymous clients asks for a user name and password there; that user needs to
 read {prefix}/+/availability, {prefix}/+/state, {prefix}/+/tracks,
 {prefix}/+/night and {prefix}/+/reply, and to write {prefix}/+/cmd/#.
@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         raise LullError(str(error)) from None
     write_remote(args.folder, prefix, args.device or device, args.broker)
     host = _own_address() if mqtt.host in {"localhost", "127.0.0.1", "::1"} else mqtt.host
-    print(HOW.format(folder=args.folder.absolute(), port=PORT, host=host, prefix=prefix))
+    address = replace(mqtt, host=host, port=PORT).address
+    print(HOW.format(folder=args.folder.absolute(), port=PORT, address=address, prefix=prefix))
     return 0
 
 

@@ -154,7 +154,7 @@ class PahoConnection:
             self._is_v5, self._reason = False, None
             self._client = self._new_client()
             reason = self._attempt()
-        return f"{self._settings.host}:{self._settings.port}: {reason}"
+        return f"{self._settings.address}: {reason}"
 
     def _attempt(self) -> str:
         """One connection in one version of the protocol, to its end; returns the reason."""

@@ -42,6 +42,7 @@ class Route:
         ("localhost", "192.168.1.5", "192.168.1.5"),
         ("127.0.0.1", None, "bedroom-pi"),
         ("home.example", "192.168.1.5", "home.example"),
+        ("fd00::5", "192.168.1.5", "[fd00::5]"),
     ],
 )
 def test_the_phone_is_told_an_address_that_it_can_reach(
@@ -56,7 +57,7 @@ def test_the_phone_is_told_an_address_that_it_can_reach(
     monkeypatch.setattr(remote.socket, "socket", Route(address))
     monkeypatch.setattr(socket, "gethostname", lambda: "bedroom-pi")
     config = tmp_path / "lull.yaml"
-    config.write_text(f"playlists: {{rain: {{paths: ['noise:rain']}}}}\nmqtt: {{host: {broker}}}\n", encoding="utf-8")
+    config.write_text(f"playlists: {{rain: {{paths: ['noise:rain']}}}}\nmqtt: {{host: '{broker}'}}\n", encoding="utf-8")
     assert main(["remote", str(tmp_path / "page"), "--config", str(config)]) == 0
     assert f"open http://{told}:9001/ on the phone" in capsys.readouterr().out
 

@@ -126,7 +126,7 @@ class SpeakerClient:
     @property
     def where(self) -> str:
         """The broker's address, as it is shown."""
-        return f"{self._settings.host}:{self._settings.port}"
+        return self._settings.address
 
     @property
     def topics(self) -> Topics:

@@ -155,6 +155,12 @@ class MqttSettings:
         for group in self.groups:
             check_group(group)
 
+    @property
+    def address(self) -> str:
+        """Host and port, as messages show them; an IPv6 address in brackets, because it has colons of its own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 def check_group(name: str) -> None:
     """Raise ValueError unless it is a valid name for a group of speakers."""

@@ -30,16 +30,16 @@ _LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banne
 
 def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
     """Connect, read and disconnect, within about a number of seconds; a name server that hangs may take longer."""
-    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     clock = SystemClock()
     end_s = clock.boot_s() + limit_s
     failure = _reach(settings, limit_s / 2)
     if failure is not None:
-        return BrokerState(failure[0], address, failure[1])
+        return BrokerState(failure[0], settings.address, failure[1])
     password, fault = password_of(settings)
     if fault is not None:
-        return BrokerState(BrokerAnswer.UP, address, password_fault=fault)
-    return _TrialConnection(settings, device, password).run(address, end_s - RETAINED_S - clock.boot_s())
+        return BrokerState(BrokerAnswer.UP, settings.address, password_fault=fault)
+    trial = _TrialConnection(settings, device, password)
+    return trial.run(settings.address, end_s - RETAINED_S - clock.boot_s())
 
 
 def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
@@ -113,9 +113,8 @@ class _TrialConnection:
         return any(self._is_up.wait(0.05) for _ in range(steps) if not self._has_ended.is_set())
 
     def _serve(self) -> None:
-        prefix = f"{self._settings.host}:{self._settings.port}: "
         try:
-            self._reason = self._broker.serve().removeprefix(prefix)
+            self._reason = self._broker.serve().removeprefix(f"{self._settings.address}: ")
         except Exception as fault:  # noqa: BLE001 - the thread ends here, and the reason is all that is wanted
             self._reason = f"{type(fault).__name__}: {fault}"
         finally:
