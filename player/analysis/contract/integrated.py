@@ -141,7 +141,7 @@ def calm_level(powers: Powers) -> float:
     meter = IntegratedMeter()
     halves = len(powers) // _HALF_HOPS
     boxes = powers[: halves * _HALF_HOPS].reshape(-1, CHUNK_HOPS).mean(axis=1)
-    meter.push_half_second(boxes.reshape(halves, -1).max(axis=1))
+    meter.push_half_second(boxes.reshape(halves, _HALF_HOPS // CHUNK_HOPS).max(axis=1))
     sums = np.concatenate(([0.0], np.cumsum(powers)))
     meter.push_momentary(((sums[_M_HOPS:] - sums[:-_M_HOPS]) / _M_HOPS)[::_TENTH_HOPS])
     return meter.calm_lufs

@@ -317,6 +317,7 @@ def test_whispers_have_no_rise_that_is_no_habit() -> None:
     assert figures(found, "C1d")[0].holds
 
 
-def test_silence_has_no_calm() -> None:
-    """Nothing sounds in it."""
-    assert calm_level(np.zeros(2000)) == -np.inf
+@pytest.mark.parametrize("hops", [2000, 99, 0])
+def test_silence_has_no_calm(hops: int) -> None:
+    """Nothing sounds in it, nor in less than half a second, which raised an exception."""
+    assert calm_level(np.zeros(hops)) == -np.inf
