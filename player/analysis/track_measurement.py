@@ -1,8 +1,8 @@
 """Measures a decoded track: sound in, block by block, and at the end a `player.core.measurement.Measured`.
 
 Runs on the thread that owns the object. Each block goes through the same `Sanitiser` as when it is played, and from
-there into powers of 5 ms hops, which are kept: 0.8 kB a second, so a file of ten hours takes 29 MB. All else follows
-from the powers once the sound is over, in pieces of bounded size (`player.analysis.loudness`,
+there into powers of 5 ms hops, which are kept: 0.8 kB a second, and as much for its plan, so a file of ten hours takes
+60 MB. All else follows from the powers once the sound is over, in pieces of bounded size (`player.analysis.loudness`,
 `player.analysis.startle_search`), because what a surprise is depends on how loud the rest turned out to be.
 """
 

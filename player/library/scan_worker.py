@@ -43,8 +43,8 @@ _TELL_EVERY_S: Final = 10.0
 _KILL_FIRST: Final = "800"
 """Makes the kernel end this process before any other when memory is short."""
 _MOST_MEMORY_BYTES: Final = 512 << 20
-"""Private memory, the stacks of threads included (8 MB each, hardly used): 160 MB for a usual file, 300 MB for an M4A
-of ten hours, 410 MB for a FLAC with 96 MB of pictures in it."""
+"""Private memory, the stacks of threads included (8 MB each, hardly used): 160 MB for a usual file, 250 MB for an MP3
+of twelve hours, 410 MB for a FLAC with 96 MB of pictures in it."""
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 """The numbers of those parameters in glibc's malloc.h."""
