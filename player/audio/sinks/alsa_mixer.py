@@ -11,8 +11,9 @@ because pyalsaaudio cannot tell the level of a step. An ALSA mixer handle shows 
 its own writes even when the sound server is dead: so levels are read back through a new handle.
 
 A muted switch counts as a control that is too low: it is unmuted when the device is opened, or when nothing sounds. If
-the card appears before its mixer (both have files of their own in /dev, and udev creates them one by one), the mixer is
-checked every second, and lowered as soon as it is found: a DAC that is plugged in again is at 100 %.
+the card appears before its mixer (both have files of their own in /dev, and udev creates them one by one), it is
+lowered as soon as it is found: a DAC that is plugged in again is at 100 %. udev also lets `alsactl restore` set the
+mixer of a card that appears, possibly after the pin. So for the first half minute the mixer is checked every second.
 
 A check takes well under a millisecond on a card and about ten through a sound server; it comes right after a block was
 written, when the device has a buffer full of sound.
@@ -34,9 +35,9 @@ from player.core.settings.safety import MixerSettings
 
 LOOK_EVERY_S: Final = 60.0
 LOOK_SOON_S: Final = 1.0
-"""Interval of the checks while the control has not been found yet."""
+"""Interval of the checks for `SOON_FOR_S` after the device was opened."""
 SOON_FOR_S: Final = 30.0
-"""A control that is still missing after this time is taken as not existing."""
+"""For this long the system may still be setting up a card; a control that is missing then is taken as not existing."""
 _STEPS_TRIED: Final = 32
 """Maximum steps between the step that ALSA chooses for a decibel value and the right one."""
 _LOWEST_DB: Final = -100_000.0
@@ -135,8 +136,7 @@ class MixerPin:
 
     def _plan(self, now_s: float) -> None:
         """Set the time of the next check."""
-        is_soon = self._step is None and now_s < self._soon_until_s
-        self._look_at_s = now_s + (LOOK_SOON_S if is_soon else LOOK_EVERY_S)
+        self._look_at_s = now_s + (LOOK_SOON_S if now_s < self._soon_until_s else LOOK_EVERY_S)
 
     def _complaint(self) -> str | None:
         """What is wrong with the control although it was set."""

@@ -9,7 +9,7 @@ import pytest
 
 from player.audio.dsp.types import Block
 from player.audio.sinks.alsa import AlsaSink
-from player.audio.sinks.alsa_mixer import LOOK_EVERY_S, MixerPin, mixer_name
+from player.audio.sinks.alsa_mixer import LOOK_EVERY_S, SOON_FOR_S, MixerPin, mixer_name
 from player.audio.sinks.factory import make_sink
 from player.core.errors import SinkError
 from player.core.settings.audio import AudioSettings
@@ -43,6 +43,13 @@ class House:
     def sink(self, control: str = "PCM", value: float = 80.0, *, is_db: bool = False) -> AlsaSink:
         settings = MixerSettings(control, MixerLevel(value, is_db))
         return AlsaSink(CARD, 0.3, self.clock, MixerPin(settings, CARD, self.told.append))
+
+    def settled(self) -> AlsaSink:
+        """It has been open for as long as the system may still set up its card."""
+        sink = self.sink()
+        sink.open()
+        self.play(sink, SOON_FOR_S + 1.0)
+        return sink
 
     def play(self, sink: AlsaSink, duration_s: float, block: Block = SOUND) -> None:
         for _ in range(round(duration_s * 10)):
@@ -221,8 +228,7 @@ class TestOpen:
 class TestPlaying:
     def test_it_is_looked_at_about_once_a_minute(self, house: House) -> None:
         """Ten minutes, ten looks, none of them writing or telling anything."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         opened, written = house.mixers.opened, len(house.mixers.writes)
         house.play(sink, 10 * LOOK_EVERY_S + 2.0)
         assert house.mixers.opened - opened == 10
@@ -231,8 +237,7 @@ class TestPlaying:
 
     def test_turned_up_it_is_lowered_at_once_and_told(self, house: House) -> None:
         """Within a minute; the problem is over with the next look that finds it in its place."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         house.pcm.steps = [100, 100]
         house.play(sink, 61.0)
         assert house.pcm.steps == [80, 80]
@@ -242,8 +247,7 @@ class TestPlaying:
 
     def test_turned_down_it_is_raised_only_when_nothing_sounds(self, house: House) -> None:
         """Two minutes of sound leave it alone; a second of silence behind a silent buffer, and it is back."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         house.pcm.steps = [40, 40]
         house.play(sink, 121.0)
         assert house.pcm.steps == [40, 40]
@@ -256,8 +260,7 @@ class TestPlaying:
 
     def test_channels_are_told_apart(self, house: House) -> None:
         """One too high, one too low: while sound plays only the first is set."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         house.pcm.steps = [100, 30]
         house.play(sink, 61.0)
         assert house.pcm.steps == [80, 30]
@@ -265,8 +268,7 @@ class TestPlaying:
 
     def test_one_that_cannot_be_raised_in_silence_is_not_tried_with_each_block(self, house: House) -> None:
         """Once when the silence begins, then once a minute."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         house.pcm.steps, house.pcm.stuck_at = [40, 40], 40
         house.play(sink, 61.0)
         before = len(house.mixers.writes)
@@ -276,8 +278,7 @@ class TestPlaying:
 
     def test_turned_up_for_good_the_device_is_lost(self, house: House) -> None:
         """A control that jumps up and does not obey: an error, as if the device were gone."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         house.pcm.steps, house.pcm.stuck_at = [100, 100], 100
         with pytest.raises(SinkError, match="cannot be lowered"):
             house.play(sink, 61.0)
@@ -286,14 +287,28 @@ class TestPlaying:
 
     def test_a_mixer_that_vanishes_is_a_problem_until_it_is_back(self, house: House) -> None:
         """It is looked for every minute."""
-        sink = house.sink()
-        sink.open()
+        sink = house.settled()
         card = house.mixers.cards.pop("hw:Fake")
         house.play(sink, 61.0)
         assert house.told[-1] == "mixer control PCM is not pinned any more: No such file or directory [hw:Fake]"
         house.mixers.cards["hw:Fake"] = card
         house.play(sink, 60.0)
         assert house.told[-1] is None
+
+
+@pytest.mark.parametrize("after_s", [0.5, 3.0, 20.0])
+def test_a_level_that_the_system_restores_after_the_pin_is_lowered_within_a_second(
+    house: House, after_s: float
+) -> None:
+    """For a card that is plugged in, udev runs `alsactl restore`, which may come after lull."""
+    sink = house.sink()
+    sink.open()
+    house.play(sink, after_s)
+    house.pcm.steps = [100, 100]
+    house.play(sink, 1.1)
+    assert house.pcm.steps == [80, 80]
+    house.play(sink, 1.1)
+    assert house.told[-1] is None
 
 
 class TestLate:
