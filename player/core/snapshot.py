@@ -300,6 +300,8 @@ class Snapshot:
     ]
     track_choices: tuple[str, ...] = ()
     """Titles of liked tracks and of those heard last, for a short list; not in the payload."""
+    volume_limit: int = VOLUME_MAX
+    """`volume.max`, which holds for entries of the schedule at night too; not in the payload."""
 
     @property
     def line(self) -> str:

@@ -133,7 +133,8 @@ class Announcer:
         tracks = tuple(title for title in snapshot.track_choices if public_text(title) == title)
         entries = tuple(name for name in snapshot.entries if name != ONCE)
         longest_min = max(1, int(snapshot.session_max_s // 60))
-        shown = EntityOptions(snapshot.volume_max, snapshot.playlists, entries, longest_min, tracks)
+        highest, limit = snapshot.volume_max, snapshot.volume_limit
+        shown = EntityOptions(highest, snapshot.playlists, entries, longest_min, tracks, limit)
         if shown != self._shown:
             self._shown = shown
             self._wanted = announcement(self._speaker, shown)

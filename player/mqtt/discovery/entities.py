@@ -14,6 +14,7 @@ from typing import Final
 from player.core.events import EVENT_TYPES
 from player.core.settings.bed import MAX_BED_DB, MIN_BED_DB
 from player.core.snapshot import NO_DEVICE as MISSING
+from player.core.units import VOLUME_MAX
 from player.mqtt.discovery.entry_entities import TIME, Fields, entry_entities, times
 from player.mqtt.topics import Topics
 
@@ -53,6 +54,7 @@ class EntityOptions:
         playlists, entries: names, in the order of the config.
         session_max_min: maximum length of a session in minutes.
         tracks: titles to choose from; without any the choice is not announced.
+        volume_limit: the highest volume of an entry; the cap of the night does not lower it.
     """
 
     volume_max: int
@@ -60,6 +62,7 @@ class EntityOptions:
     entries: tuple[str, ...]
     session_max_min: int
     tracks: tuple[str, ...] = ()
+    volume_limit: int = VOLUME_MAX
 
 
 def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
@@ -69,7 +72,7 @@ def entities(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
         **({"play_track": _track_choice(topics, shown.tracks)} if shown.tracks else {}),
         **_buttons(topics),
         **_switches(topics),
-        **entry_entities(topics, shown.entries, shown.playlists, shown.volume_max),
+        **entry_entities(topics, shown.entries, shown.playlists, shown.volume_limit),
         **_sensors(topics),
         **_ends(topics),
         **_morning(topics),

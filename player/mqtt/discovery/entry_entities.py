@@ -26,12 +26,12 @@ _CONFIG: Final = {"ent_cat": "config"}
 
 
 def entry_entities(
-    topics: Topics, entries: Sequence[str], playlists: Sequence[str], volume_max: int
+    topics: Topics, entries: Sequence[str], playlists: Sequence[str], volume_limit: int
 ) -> dict[str, Fields]:
     """The entities of every entry by name, and those of the single start."""
     found = _once(topics)
     for name in entries:
-        found |= _of_entry(topics, name, playlists, volume_max)
+        found |= _of_entry(topics, name, playlists, volume_limit)
     return found
 
 
@@ -59,7 +59,7 @@ def _once(topics: Topics) -> dict[str, Fields]:
     }  # fmt: skip
 
 
-def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: int) -> dict[str, Fields]:
+def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_limit: int) -> dict[str, Fields]:
     """The entities of one entry; its name is a JSON text in payloads and templates."""
     key, text, called = entry_key(name), json.dumps(name, ensure_ascii=False), f"Schedule {name}"
     entry = f"(value_json.entries[{text}] | default({{}}))"
@@ -86,10 +86,11 @@ def _of_entry(topics: Topics, name: str, playlists: Sequence[str], volume_max: i
         },
         f"{key}_playlist": {
             "p": "select", "name": f"{called} playlist", "ic": "mdi:playlist-music", "ops": list(playlists),
-            **command("playlist"), **value(f"{entry}.playlist | default('None', true)"),
+            **command("playlist"),
+            **value(f"{entry}.playlist if {entry}.playlist in value_json.playlists else 'None'"),
         },
         f"{key}_volume": {
-            "p": "number", "name": f"{called} volume", "ic": "mdi:volume-medium", "min": 0, "max": volume_max,
+            "p": "number", "name": f"{called} volume", "ic": "mdi:volume-medium", "min": 0, "max": volume_limit,
             "step": 1, "mode": "slider", **command("volume"), **value(f"{entry}.volume | default('None')"),
         },
         f"{key}_reset": {

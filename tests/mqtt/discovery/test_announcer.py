@@ -152,6 +152,16 @@ def test_what_changes_is_announced_at_once(change: dict[str, Any], key: str, fie
     assert speaker.announce(shot(**change), 30.0) == ()
 
 
+def test_the_cap_of_the_night_does_not_lower_the_entries() -> None:
+    """Their volumes are for other times; a home refuses a number above its maximum, once for each message."""
+    speaker = homes()
+    speaker.connected(0.0)
+    capped = shot(volume=15, volume_max=15, volume_limit=60)
+    found = components(next(one.payload for one in speaker.announce(capped, LATER) if one.topic == DEVICE))
+    assert found["volume"]["max"] == 15
+    assert found[f"{entry_key('weeknights')}_volume"]["max"] == 60
+
+
 def test_changes_are_announced_once_a_second_at_most() -> None:
     """The last one is not forgotten."""
     speaker = homes()

@@ -428,6 +428,16 @@ def test_an_entry_that_is_switched_off_shows_it() -> None:
     assert home_assistant.value(found[entry_key("week-end")], state(off)) == "ON"
 
 
+def test_a_playlist_that_is_gone_is_no_choice_of_an_entry() -> None:
+    """Favourites end with the last like; a home refuses a choice that it does not have, once for each message."""
+    found = entities()
+    for playlist, shown in (("sea", "sea"), ("favourites", "None"), (None, "None")):
+        entry = EntryState(True, time(22), False, None, DAYS, playlist, 30, ())
+        told = state(shot(entries={"weeknights": entry}))
+        assert home_assistant.value(found[f"{entry_key('weeknights')}_playlist"], told) == shown
+    assert home_assistant.value(found[f"{entry_key('weeknights')}_playlist"], state(shot(entries={}))) == "None"
+
+
 def test_a_refusal_says_why() -> None:
     """As long as nothing was obeyed since."""
     fields, at = entities()["answer"], datetime(2026, 1, 31, 22, 40, tzinfo=CET)
