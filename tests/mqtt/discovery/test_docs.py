@@ -151,6 +151,24 @@ def test_every_input_of_a_blueprint_is_used_and_every_use_is_an_input(path: Path
     assert all(one["name"] for one in about["input"].values())
 
 
+def test_an_entity_that_is_removed_is_no_error_in_a_blueprint() -> None:
+    """A state trigger fires then as well, and its `to_state` is none."""
+    texts = [
+        text
+        for document in DOCUMENTS
+        for table in walk(document)
+        for text in table.values()
+        if isinstance(text, str) and "trigger.to_state" in text and "{{" in text
+    ]
+    assert len(texts) >= 4
+    shown = [
+        home_assistant.render(text, trigger={"to_state": None}, states=lambda _entity: "Paused", state="sensor.s")
+        for text in texts
+        if "highest" not in text  # an action, which follows only where a condition holds
+    ]
+    assert set(shown) <= {"", "None", "False"}
+
+
 def test_the_config_of_the_docs_is_read_and_every_key_is_explained() -> None:
     """The block as it stands, and the table of keys."""
     block = DOC.split("## The config\n")[1].split("| key |")[0]
