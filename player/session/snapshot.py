@@ -117,7 +117,6 @@ def snapshot_of(
         dropouts=0 if session is None else session.dropouts.count,
         playlists=_playlists(settings, memory),
         problems=problems,
-        volume_limit=settings.volume.max,
     )
 
 

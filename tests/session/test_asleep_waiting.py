@@ -51,6 +51,7 @@ def test_it_comes_back_strict_capped_and_ends_twenty_minutes_after_the_word(time
     nights.run_for(60.0)
     shown = nights.session.snapshot(nights.now)
     assert (shown.state, shown.why, shown.is_asleep, shown.volume) == ("playing", "resume", True, 20)
+    assert (shown.volume_max, shown.volume_limit) == (20, 60)
     assert shown.timer_remaining_s == pytest.approx(1200.0 - 60.0, abs=1.0)
     assert nights.engine.orders.count(SetGuard(is_strict=True)) == 1
     assert nights.events("asleep")
