@@ -102,8 +102,8 @@ class AudioOutput:
         began_s, block_s = self._clock.boot_s(), to_seconds(len(block))
         try:
             self._sink.write(block)
-        except Underrun:
-            return self._after_a_gap(max(0.0, began_s - self._written_at_s - self._held_s) + block_s)
+        except Underrun:  # now, not when the call began: it may have run dry while this thread waited for room
+            return self._after_a_gap(max(0.0, self._clock.boot_s() - self._written_at_s - self._held_s) + block_s)
         except Exception as fault:  # noqa: BLE001 - whatever the device raises, the thread keeps retrying it
             self._lose(fault)
             return Written.LOST

@@ -142,6 +142,19 @@ def test_a_device_that_stands_still_for_a_second_is_told_though_it_lost_nothing(
     assert rig.reported(OutputUnderran)
 
 
+def test_a_gap_that_begins_while_a_block_waits_for_room_counts_whole() -> None:
+    """The process stood still for a second in a write: the sound comes back as far down as after any gap."""
+    rig = Rig({"a": constant()})
+    rig.start("a")
+    rig.run(2.0)
+    held_s = rig.sink.delay_s
+    rig.sink.stall_s = {rig.sink.writes: 1.0}
+    rig.run(0.5)
+    (gap,) = rig.reported(OutputUnderran)
+    assert gap.gap_s == pytest.approx(1.0 - held_s + 0.1, abs=0.01)
+    assert gain_db(rig.heard())[-1] < -24.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dry_s", effort.first(1, [0.3, 0.01, 0.05, 1.0, 3.0]))
 def test_no_gap_of_any_length_startles(dry_s: float) -> None:
