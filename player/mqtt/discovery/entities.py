@@ -43,6 +43,8 @@ _SILENT: Final = f"('{NOTHING}' if value_json.state == 'idle' else '')"
 _LOST: Final = f"value_json.state in ('playing', 'fading_out') and '{MISSING}' in (value_json.problem or '')"
 _LONGEST_STATE: Final = 255
 """Maximum length of a state in Home Assistant."""
+_NIGHT_TRACKS: Final = 20
+"""Tracks of a night in the attributes, of which Home Assistant stores none where they are longer than 16 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         "night": {
             "p": "sensor", "name": "Last night", "ic": "mdi:weather-sunset-up", "stat_t": topics.night,
             "val_tpl": f"{{{{ value_json.text[:{_LONGEST_STATE}] }}}}", "json_attr_t": topics.night,
+            "json_attr_tpl": f"{{{{ dict(value_json, tracks=value_json.tracks[-{_NIGHT_TRACKS}:]) | tojson }}}}",
         },
         "activity": {
             "p": "event", "name": "Activity", "ic": "mdi:bell-outline", "event_types": list(EVENT_TYPES),

@@ -438,6 +438,18 @@ def test_a_playlist_that_is_gone_is_no_choice_of_an_entry() -> None:
     assert home_assistant.value(found[f"{entry_key('weeknights')}_playlist"], state(shot(entries={}))) == "None"
 
 
+def test_the_attributes_of_a_long_night_are_stored() -> None:
+    """Home Assistant stores none that are longer than 16 KiB."""
+    report = json.loads(payloads.night(NIGHT))
+    at = "2026-01-31T22:30:00+01:00"
+    report["tracks"] = [{"at": at, "title": f"{number:02d}" + "x" * 198} for number in range(60)]
+    report["curve"] = [{"minute": 5 * number, "mean": -45.3, "loudest": -42.1} for number in range(120)]
+    shown = json.loads(home_assistant.render(entities()["night"]["json_attributes_template"], value_json=report))
+    assert len(json.dumps(shown)) < 16_384
+    assert shown["tracks"] == report["tracks"][-20:]
+    assert {**shown, "tracks": report["tracks"]} == report
+
+
 def test_a_refusal_says_why() -> None:
     """As long as nothing was obeyed since."""
     fields, at = entities()["answer"], datetime(2026, 1, 31, 22, 40, tzinfo=CET)
