@@ -169,6 +169,17 @@ def test_an_entity_that_is_removed_is_no_error_in_a_blueprint() -> None:
     assert set(shown) <= {"", "None", "False"}
 
 
+def test_a_button_without_a_second_press_does_nothing_when_it_is_gone() -> None:
+    """An input that is left empty is the event type of no press: an entity that becomes unavailable has none either."""
+    (button,) = (one for one in DOCUMENTS if "beside the bed" in str(one))
+    (condition,) = button["conditions"]
+    for pressed, expected in (("", ""), ("single", "True"), ("triple", "False")):
+        found = home_assistant.render(
+            condition["value_template"], pressed=pressed, once="single", twice="", long="hold"
+        )
+        assert found == expected
+
+
 def test_the_config_of_the_docs_is_read_and_every_key_is_explained() -> None:
     """The block as it stands, and the table of keys."""
     block = DOC.split("## The config\n")[1].split("| key |")[0]
