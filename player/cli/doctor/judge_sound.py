@@ -87,7 +87,7 @@ def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Findin
     """The levels of the controls, and whether the pinned one is at its level."""
     if pin is not None:
         yield _judge_pin(state, pin)
-    elif state.fault is not None and os.strerror(errno.ENOENT) in state.fault:
+    elif state.fault is not None and os.strerror(errno.ENOENT) in state.fault and not _is_of_a_card(state.mixer):
         yield right("mixer", f"{state.mixer} has none, so nobody can turn it up")
     elif state.fault is not None:
         what = f"{state.mixer} cannot be opened, so its levels are not known: {state.fault}"
@@ -98,6 +98,11 @@ def judge_mixer(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Findin
     others = [f"{one.name} is at {_stands(one)}" for one in state.controls if not _is_silent(one)]
     if pin is None and others:
         yield right("mixer", f"{shortened(others)}; audio.mixer can keep one at its level")
+
+
+def _is_of_a_card(mixer: str) -> bool:
+    """Whether the mixer is a card's own, which is only missing where the card is."""
+    return mixer == "default" or mixer.startswith("hw:")
 
 
 def _judge_silent(state: MixerState, pin: MixerPinFacts | None) -> Iterator[Finding]:

@@ -146,6 +146,14 @@ def test_a_mixer_that_could_not_be_looked_at_is_not_said_to_be_missing(fault: st
     assert "turn it up" not in found.what
 
 
+@pytest.mark.parametrize("mixer", ["default", "hw:DAC"])
+def test_a_card_that_is_unplugged_is_not_said_to_have_no_mixer(mixer: str) -> None:
+    """Without a card ALSA finds no `default`; somebody can turn the card up when it is plugged in."""
+    (found,) = sound.judge_mixer(MixerState(mixer, fault=f"No such file or directory [{mixer}]"), None)
+    assert found.level is Level.WARNING
+    assert "turn it up" not in found.what
+
+
 @pytest.mark.parametrize(
     ("level", "expected"),
     [

@@ -341,6 +341,16 @@ def test_a_broker_that_never_answers_is_left_at_the_time_that_is_told() -> None:
     assert took_s < 1.7
 
 
+def test_a_slow_name_server_leaves_time_for_the_answer_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the time was negative, and a broker that answers was said not to do so within -1 s."""
+    from player.cli.doctor.probes import broker
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(broker, "_reach", lambda _settings, limit_s: time.sleep(2 * limit_s))
+        settings = MqttSettings(host="127.0.0.1", port=server.getsockname()[1])
+        assert "within 1 s" in broker.probe(settings, "bedroom", 0.5).reason
+
+
 def test_the_password_is_found_where_it_lies(tmp_path: Path) -> None:
     """A file, a credential in a store, none, and why it cannot be read."""
     from player.cli.doctor.probes.broker import password_of

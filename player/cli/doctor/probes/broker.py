@@ -25,6 +25,8 @@ from player.mqtt.topics import Topics
 CREDSTORES: Final = (Path("/etc/credstore"), Path("/run/credstore"))
 RETAINED_S: Final = 1.0
 """Maximum seconds to wait for retained messages, which arrive at once."""
+LEAST_S: Final = 1.0
+"""At least this much is waited for the answer to the login, however long the name server took."""
 _LOGIN: Final = ("bad user name", "not authorized", "bad authentication", "banned")
 
 
@@ -39,7 +41,7 @@ def probe(settings: MqttSettings, device: str, limit_s: float) -> BrokerState:
     if fault is not None:
         return BrokerState(BrokerAnswer.UP, settings.address, password_fault=fault)
     trial = _TrialConnection(settings, device, password)
-    return trial.run(settings.address, end_s - RETAINED_S - clock.boot_s())
+    return trial.run(settings.address, max(LEAST_S, end_s - RETAINED_S - clock.boot_s()))
 
 
 def _reach(settings: MqttSettings, limit_s: float) -> tuple[BrokerAnswer, str] | None:
