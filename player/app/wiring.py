@@ -14,6 +14,7 @@ from player.app.offline import Rehearsal, VirtualClock
 from player.app.parts import Parts
 from player.audio.decoder.noise import NoiseDecoder
 from player.audio.decoder.vlc_decoder import VlcDecoder
+from player.audio.dsp.ears import Ears
 from player.audio.dsp.native import power_meters
 from player.audio.engine import Engine
 from player.audio.engine_settings import EngineSettings
@@ -22,6 +23,7 @@ from player.audio.sinks.factory import make_sink
 from player.audio.sinks.wav import WavSink
 from player.core.clock import Now, SystemClock
 from player.core.events import EngineReport, Event
+from player.core.settings.audio import AudioSettings
 from player.core.settings.session import Settings
 from player.library.background_scan import BackgroundScanner
 from player.library.copies import CopyWatch
@@ -84,7 +86,7 @@ def real_parts(state_dir: Path, *, has_crashed: bool = False) -> Parts:
 
 def real_rehearsal(
     out: Path,
-    settings: Settings,
+    config: tuple[Settings, AudioSettings],
     library: Library,
     clock: VirtualClock,
     monitor: Monitor,
@@ -94,13 +96,14 @@ def real_rehearsal(
 
     Args:
         out: the WAV.
-        settings: of the session.
+        config: the settings of the session; those of the output, of which only `channels` and `balance` count.
         library: answers with the tracks of a playlist.
         clock: stands at the aware local time at which it begins.
         monitor: called with each written block and what the tap saw of it.
         listener: called with the session's events and their virtual time, and with the engine's reports, before the
             session is.
     """
+    settings, audio = config
     on_event, on_report = listener
     sink = MonitoredSink(WavSink(out, clock, buffer_s=0.0), monitor)
     session = Controller(settings, random.Random(REHEARSAL_SEED))  # noqa: S311 - not a secret
@@ -111,7 +114,10 @@ def real_rehearsal(
         rehearsal.report(told)
 
     engine_settings = replace(
-        EngineSettings.of(settings, power_meters(HopMeter), hold_s=0.0), is_offline=True, tap=sink.tap
+        EngineSettings.of(settings, power_meters(HopMeter), hold_s=0.0),
+        is_offline=True,
+        tap=sink.tap,
+        ears=Ears(audio.channels, audio.balance),
     )
     decoder = NoiseDecoder(VlcDecoder(), itertools.count())
     rehearsal.attach(Engine(sink, decoder, clock, report, engine_settings))

@@ -32,7 +32,7 @@ from player.audio.dsp.chain import Chain
 from player.audio.dsp.ears import STEREO, Ears
 from player.audio.dsp.native import kernel
 from player.audio.dsp.ramp import Ramp
-from player.audio.dsp.tap import Rendered
+from player.audio.dsp.tap import Rendered, Sounding
 from player.audio.dsp.types import Block
 from player.audio.engine_settings import BLOCK_FRAMES, BUFFER_SHARE, ROUNDED_BLOCKS, EngineSettings
 from player.audio.layers import FIRST_SOUND_S, LEAST_RISE_DB_PER_S, Layers
@@ -277,8 +277,13 @@ class Engine:
             raise AssertionError("a stage produced an invalid block; the output check stopped it")
         self._tell_of_the_chain()
         if self._tap is not None:
-            self._tap(Rendered(ramp.level_db, ramp.target_db, *self._layers.sounding()))
+            decks, beds = (tuple(map(self._shared_out, one)) for one in self._layers.sounding())
+            self._tap(Rendered(ramp.level_db, ramp.target_db, decks, beds))
         return block
+
+    def _shared_out(self, deck: Sounding) -> Sounding:
+        """What the speakers would get of a deck as it was decoded: as with the sound, so that a tap can compare."""
+        return replace(deck, decoded=self._ears.share_out(deck.decoded))
 
     def _mix_while_moving(self, ramp: Ramp, frames: int) -> tuple[Block, bool]:
         """The mixed block, and whether the ramp may rise: ramp and decks share one maximum rise."""

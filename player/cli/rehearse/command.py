@@ -19,6 +19,7 @@ from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
 from player.core.errors import LullError, StoreError, choices, did_you_mean
 from player.core.events import Event, News
+from player.core.settings.audio import AudioSettings
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
 from player.core.units import format_duration, parse_duration_s
 from player.session.phases import PlannedPhase, planned_night
@@ -88,12 +89,13 @@ def _duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """The plan of a rehearsal: settings, start, maximum length, and the tracks.
+    """The plan of a rehearsal: settings, the output's channels, start, maximum length, and the tracks.
 
     Without a start the schedule of the settings makes it, at the moment ``begins``.
     """
 
     settings: Settings
+    audio: AudioSettings
     start: Play | None
     longest_s: float
     expected_s: float | None
@@ -147,7 +149,7 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     check_paths(args.paths)
     if args.paths and (args.playlist or args.entry):
         raise LullError(f"give PATHs or {'--playlist' if args.playlist else '--entry'}, not both")
-    settings, state_dir = _settings(args)
+    settings, audio, state_dir = _settings(args)
     library = MeasuredLibrary(state_dir)
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
         raise LullError(f"--volume {args.volume} is out of range; use 0 to {settings.volume.max} (volume: max)")
@@ -161,7 +163,7 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
         start = Play(DEMO, args.volume, TIMER_OFF if args.duration is None else TimerSetting.clock(args.duration))
     elif entry is not None and entry.is_morning:
         timer = entry.timer if args.duration is None else TimerSetting.clock(args.duration)
-        return _morning_plan(settings, replace(entry, timer=timer), library)
+        return _morning_plan(settings, audio, replace(entry, timer=timer), library)
     elif entry is not None:
         ends = entry.timer, entry.fade_in_s, entry.fade_out_s, entry.then
         start = Play(entry.playlist, entry.volume, *ends, bed=entry.bed)
@@ -173,16 +175,16 @@ def make_plan(args: argparse.Namespace) -> RehearsalPlan:
         raise LullError("favourites has nothing to play: no track is liked yet")
     expected_s = _expected_s(settings, start, begins)
     return RehearsalPlan(
-        replace(settings, schedule=()), start, (expected_s or ENDLESS_S) + 60.0, expected_s, library, begins
+        replace(settings, schedule=()), audio, start, (expected_s or ENDLESS_S) + 60.0, expected_s, library, begins
     )
 
 
-def _morning_plan(settings: Settings, entry: Entry, library: MeasuredLibrary) -> RehearsalPlan:
+def _morning_plan(settings: Settings, audio: AudioSettings, entry: Entry, library: MeasuredLibrary) -> RehearsalPlan:
     """The plan of a morning, which only the schedule can start."""
     begins = _next_start(entry)
     ends_s = [one.ends_s for one in night_of_entry(entry, begins, settings) if one.never is None][-1]
     alone = replace(settings, schedule=(entry,), away=(), trusts_clock=True)
-    return RehearsalPlan(alone, None, (ends_s or ENDLESS_S) + 60.0, ends_s, library, begins)
+    return RehearsalPlan(alone, audio, None, (ends_s or ENDLESS_S) + 60.0, ends_s, library, begins)
 
 
 def _next_start(entry: Entry) -> datetime:
@@ -220,19 +222,20 @@ def _expected_s(settings: Settings, start: Play, begins: datetime | None) -> flo
     return None if ends_s is None else min(ends_s, settings.session.max_s)
 
 
-def _settings(args: argparse.Namespace) -> tuple[Settings, Path | None]:
-    """The settings and the state directory; without a config, temporary ones."""
+def _settings(args: argparse.Namespace) -> tuple[Settings, AudioSettings, Path | None]:
+    """The settings, those of the output, and the state directory; without a config, temporary ones."""
     path = args.config if args.paths else chosen_config(args.config)
     if path is None:
         if not args.paths:
             raise LullError(f"nothing to rehearse: give PATHs, or a config; looked for {CONFIG_ORDER}")
-        return Settings(), None
+        return Settings(), AudioSettings(), None
     from player.config import load
     from player.library.folders import with_library
     from player.storage.memory_db import calibration_in
 
     config = load(path, calibration_in, args.device)
-    return _with_favourites(with_library(config.settings)[0], config.state_dir), config.state_dir
+    settings = _with_favourites(with_library(config.settings)[0], config.state_dir)
+    return settings, config.audio, config.state_dir
 
 
 def _with_favourites(settings: Settings, state_dir: Path | None) -> Settings:
@@ -305,7 +308,7 @@ def render(plan: RehearsalPlan, out: Path, listeners: tuple[Report, Examination]
     library = plan.library
     clock = VirtualClock(plan.begins or REHEARSAL_BEGINS)
     rehearsal = real_rehearsal(
-        out, plan.settings, library, clock, examination.examiner, (report.note, examination.note)
+        out, (plan.settings, plan.audio), library, clock, examination.examiner, (report.note, examination.note)
     )
     rehearsal.tell(None if plan.start is None else Request(plan.start, "rehearsal"))
     if report.refusals:

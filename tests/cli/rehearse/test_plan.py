@@ -10,11 +10,13 @@ import pytest
 from player.cli.rehearse import command
 from player.core.errors import LullError
 from player.core.events import LibraryRead
+from player.core.settings.audio import Channels
 from player.core.settings.bed import Bed
 from player.core.settings.session import Playlist, TimerSetting
 from player.library.files import FileLibrary
 
 CONFIG = """\
+audio: {channels: mono}
 session: {max: 10h}
 timer: 45m
 playlists:
@@ -53,6 +55,7 @@ def test_for_is_the_length_of_the_whole_night(
     """Phases that begin later are left out, and the one that is reached last ends then."""
     made = plan(tmp_path, *words)
     assert made.expected_s == length_s
+    assert made.audio.channels is Channels.MONO
     assert (made.start.timer and made.start.timer.duration_s) == timer_s
     assert made.start.then is not None
     assert [phase.timer for phase in made.start.then] == [TimerSetting.clock(one_s) for one_s in then_s]
