@@ -94,9 +94,9 @@ def test_the_channels_of_the_config_are_rendered(audio: str, sides: tuple[float,
     """It rendered stereo; and one speaker with both channels is no loss that a clause forbids."""
     config, out, music = tmp_path / "lull.yaml", tmp_path / "out.wav", tmp_path / "music"
     music.mkdir()
-    write_wav(music / "wide.wav", np.random.default_rng(1).normal(0.0, 0.05, (48_000 * 40, 2)).astype(np.float32))
+    write_wav(music / "wide.wav", np.random.default_rng(1).normal(0.0, 0.05, (48_000 * 20, 2)).astype(np.float32))
     config.write_text(CONFIG % music + f"audio: {{{audio}}}\n")
-    assert main(["rehearse", "--config", str(config), str(out)]) == 0
+    assert main(["rehearse", "--config", str(config), "--for", "22s", str(out)]) == 0
     left, right = samples_of(out).T
     assert float(np.abs(left).max()) > 1e-3
     np.testing.assert_allclose(right * sides[0], left * sides[1], atol=1e-6)
