@@ -225,4 +225,6 @@ def _config_mend(path: str, fault: str) -> str:
     """A fault of the file as a whole has no line, and then all else is checked with the default settings."""
     if fault.startswith(f"{path}: cannot be read"):
         return "sudo lull doctor, if only lull may read it; all else is checked with the default settings"
+    if fault.startswith(f"{path}: "):
+        return "name a file like config/lull.yaml; all else is checked with the default settings"
     return "fix that line; config/lull.yaml lists every key"

@@ -216,10 +216,14 @@ def test_a_config_is_right_faulty_or_missing() -> None:
 
 def test_a_config_that_cannot_be_read_has_no_line_to_fix() -> None:
     """Only root may read it, say; and then the other checks know nothing of it."""
-    (found,) = house.judge_config("x", ["x: cannot be read: Permission denied"], Installed.PIP, is_there=True)
-    assert "line" not in str(found.mend)
-    assert "sudo lull doctor" in str(found.mend)
-    assert "default settings" in str(found.mend)
+    for fault, mend in (
+        ("cannot be read: Permission denied", "sudo lull doctor"),
+        ("is a folder, not a file", "a file"),
+    ):
+        (found,) = house.judge_config("x", [f"x: {fault}"], Installed.PIP, is_there=True)
+        assert "line" not in str(found.mend)
+        assert mend in str(found.mend)
+        assert "default settings" in str(found.mend)
 
 
 def test_buttons_are_listed_and_one_that_lull_may_not_read_is_wrong() -> None:
