@@ -53,6 +53,29 @@ def test_sounds_on_either_side_of_a_border_count_each() -> None:
     assert habit(levels(pairs)) == {AGAIN}
 
 
+def test_sounds_of_different_kinds_are_no_habit_together() -> None:
+    """Seven sounds in most stretches, each in an octave of its own, are none; with one spectrum, or in all, they are."""
+    times_s = [8.0, 13.0, 28.0, 33.0, 48.0, 53.0, 68.0]
+    one, mixed = levels([(at_s, 6.0) for at_s in times_s]), levels([])
+    for number, at_s in enumerate(times_s):
+        there = slice(round(at_s * 2), round(at_s * 2) + 12)
+        mixed[there, :3] = mixed[there, 3 + number] = SHOUT
+    assert habit(one) == {SHOUT}
+    assert habit(mixed) == {RAIN + 6.0}
+    words = mixed.copy()
+    words[::4, :3] = SHOUT
+    assert habit(words) == {SHOUT}
+
+
+def test_different_sounds_that_come_back_are_no_habit_together() -> None:
+    """Four sounds in a minute raise the habit by 9 dB where they are of one kind, by 6 where each is of its own."""
+    halves = levels([])
+    for number, at_s in enumerate((11.0, 26.0, 46.0, 66.0)):
+        there = slice(round(at_s * 2), round(at_s * 2) + 2)
+        halves[there, :3] = halves[there, 3 + number] = SHOUT
+    assert habit(halves) == {RAIN + 6.0}
+
+
 def test_what_lasts_longer_than_8_s_counts_in_each_stretch() -> None:
     """Two rings of 9 s, 45 s apart, are reached in four stretches."""
     assert habit(levels([(11.0, 9.0), (61.0, 9.0)])) == {AGAIN}
