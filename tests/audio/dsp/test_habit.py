@@ -54,7 +54,7 @@ def test_sounds_on_either_side_of_a_border_count_each() -> None:
 
 
 def test_sounds_of_different_kinds_are_no_habit_together() -> None:
-    """Seven sounds in most stretches, each in an octave of its own, are none; with one spectrum, or in all, they are."""
+    """Seven sounds in most stretches, each in an octave of its own, are none; of one spectrum, or in all, they are."""
     times_s = [8.0, 13.0, 28.0, 33.0, 48.0, 53.0, 68.0]
     one, mixed = levels([(at_s, 6.0) for at_s in times_s]), levels([])
     for number, at_s in enumerate(times_s):
