@@ -147,7 +147,7 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     reached, anew = _reached(halves) if len(halves) else (halves, halves)
     known = np.concatenate((excerpts, reached))
     most_below = _MOST_BELOW if len(known) <= _INTRODUCING else len(known)
-    sounds = _by_stretch(halves, len(known), np.repeat(excerpts, HALVES, axis=0))
+    sounds = _by_stretch(np.concatenate((np.repeat(excerpts, HALVES, axis=0), halves)), len(known))
     habit: BandPowers = _habit_of(known.T[np.newaxis], anew.T[np.newaxis], sounds, most_below)[0]
     if len(halves):
         habit[_WHOLE] = np.minimum(habit, _not_new(reached, habit[np.newaxis])[-1] + _NEW_DB)[_WHOLE]
@@ -157,9 +157,7 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
 def _reached(halves: BandPowers) -> tuple[BandPowers, BandPowers]:
     """The largest level of each stretch, and the same without sounds that count in the stretch beside it."""
     count = max(1, round(len(halves) / HALVES))
-    whole = np.full((count * HALVES, halves.shape[1]), -np.inf)
-    whole[: len(halves)] = halves[: len(whole)]
-    inside = whole.reshape(count, HALVES, -1)
+    inside = _by_stretch(halves, count)
     own = np.where(_counts_beside(inside), -np.inf, inside).max(axis=1)
     rest = halves[count * HALVES :].max(axis=0, initial=-np.inf)
     reached = inside.max(axis=1)
@@ -190,12 +188,11 @@ def _counts_beside(inside: BandPowers) -> npt.NDArray[np.bool_]:
     return beside
 
 
-def _by_stretch(halves: BandPowers, count: int, before: BandPowers | None = None) -> BandPowers:
-    """The half-seconds after those ``before`` them, shape (count, half-seconds, streams)."""
-    known = halves if before is None else np.concatenate((before, halves))
-    sounds = np.full((count * HALVES, halves.shape[1]), _QUIET_LUFS)
-    sounds[: len(known)] = np.maximum(known[: len(sounds)], _QUIET_LUFS)
-    return sounds.reshape(count, HALVES, -1)
+def _by_stretch(halves: BandPowers, count: int) -> BandPowers:
+    """The half-seconds of whole stretches, shape (count, half-seconds, streams); -inf for those that are missing."""
+    whole = np.full((count * HALVES, halves.shape[1]), -np.inf)
+    whole[: len(halves)] = halves[: len(whole)]
+    return whole.reshape(count, HALVES, -1)
 
 
 def _habit_of(windows: BandPowers, in_order: BandPowers, sounds: BandPowers, most_below: int = STRETCHES) -> BandPowers:
@@ -233,7 +230,7 @@ def _kinds(sounds: BandPowers) -> BandPowers:
     another. ``sounds``: shape (stretches, half-seconds, streams).
     """
     count, halves, streams = sounds.shape
-    flat = sounds.reshape(-1, streams)
+    flat = np.maximum(sounds, _QUIET_LUFS).reshape(-1, streams)
     octaves = flat[:, _WHOLE.stop :]
     spectra = np.maximum(octaves - octaves.max(axis=1, keepdims=True), -_SPECTRUM_DB)
     balance = flat[:, 1] - flat[:, 2]
