@@ -227,9 +227,13 @@ class Controller:
         """The whole state, for people and homes."""
         shown = snapshot_of(self._playback, self._schedule, self._memory, self.asked, self.problems(now), now)
         ends = self._shown_end.show(shown.timer_ends)
-        next_phase = None if shown.next_phase is None else ends
-        shown = replace(shown, track_choices=self.tracks.choices, volume_limit=self._playback.settings.volume.max)
-        return replace(shown, timer_ends=ends, next_phase=next_phase)
+        return replace(
+            shown,
+            timer_ends=ends,
+            next_phase=None if shown.next_phase is None else ends,
+            track_choices=self.tracks.choices,
+            volume_limit=self._playback.settings.volume.max,
+        )
 
     # Messages.
 

@@ -32,5 +32,7 @@ def rests_at(planned: datetime, rests: RestNights | None) -> bool:
 
 def coming_rest(wall: datetime, rests: RestNights | None) -> date | None:
     """The rest night that is announced at that local time, on the evening before; None without one."""
+    if rests is None or wall.hour < TOLD_FROM:
+        return None
     night = tonight(wall) + timedelta(days=1)
-    return night if wall.hour >= TOLD_FROM and is_rest(night, rests) else None
+    return night if is_rest(night, rests) else None
