@@ -19,20 +19,19 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
 
-from bench.real_material import RealSet, decode
+from bench.real_material import LEVELS_DB, RealSet, decode
 from player.audio.dsp.leveller import levelled_powers, plan
 from player.audio.dsp.loudness_windows import MOMENTARY, TINY, Levels, calm_level, decibels, trailing
 from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
 
-LEVELS_DB: Final = (0.0, 10.0, 20.0)
 TWICE: Final = 0.3
 """Share of the hazards that come again after one to four seconds."""
 FIRST_S: Final = (12.0, 22.0)
 LAPS: Final = 2
 """A calm recording is played so often in a scene."""
-HEARD: Final = slice(round(30.0 / BAND_S), round(0.5 / BAND_S))
-"""Hops before a hazard in which the familiar level was heard: from the first to the second."""
+FAMILIAR, RECENT = round(30.0 / BAND_S), round(0.5 / BAND_S)
+"""Hops before a hazard: the familiar level was heard from the first to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def judged(scene: Scene) -> list[Row]:
     rows = []
     for zone in scene.zones:
         late = slice(max(0, zone.start - 5), zone.stop + round(0.3 / BAND_S))
-        heard = fast[max(0, zone.start - HEARD.start) : zone.start - HEARD.stop]
+        heard = fast[max(0, zone.start - FAMILIAR) : zone.start - RECENT]
         rows.append(
             Row(
                 float(own[late, 0].max()),
@@ -109,14 +108,19 @@ def judged(scene: Scene) -> list[Row]:
 
 
 def main() -> None:
-    """Print one line."""
+    """Print what is left of all hazards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--scenes", type=int, default=60)
     parser.add_argument("--every", default="9,25", metavar="LEAST,MOST", help="seconds between two hazards (9,25)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    least_s, most_s = map(float, args.every.split(","))
+    try:
+        least_s, most_s = map(float, args.every.split(","))
+    except ValueError:
+        parser.error(f"--every takes two numbers of seconds, such as 9,25, not {args.every!r}")
+    if args.scenes < 1 or not 0.0 <= least_s <= most_s:
+        parser.error("--scenes is at least 1, and the first number of --every at most the second")
     if not (args.folder / "calm").is_dir() or not (args.folder / "hazard").is_dir():
         parser.error(f"{args.folder} has no folders `calm` and `hazard`; nothing was measured")
     rows = [
