@@ -27,6 +27,8 @@ MAX_TEXT_OUT: Final = 1000
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MAX_LISTED: Final = 500
 """Maximum length of a list in a payload."""
+NIGHT_BYTES: Final = 15_000
+"""Maximum length of the report of a night: Home Assistant stores no attributes of more than 16 KiB."""
 
 
 def state(snapshot: Snapshot) -> bytes:
@@ -40,8 +42,14 @@ def state_fields(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def night(report: NightReport) -> bytes:
-    """The payload of the ``night`` topic."""
-    return _encode({"v": FORMAT, "text": report.text, **fields_of(report), "version": __version__})
+    """The payload of the ``night`` topic; of one too long the earliest tracks and phases are left out."""
+    fields = {"v": FORMAT, "text": report.text, **fields_of(report), "version": __version__}
+    excess = len(_encode(fields)) - NIGHT_BYTES
+    for key, place in (("tracks", 0), ("phases", 0), ("problems", -1)):
+        rows = fields[key] = list(fields[key])
+        while rows and excess > 0:
+            excess -= len(_encode(rows.pop(place))) + 1
+    return _encode(fields)
 
 
 def tracks(found: TrackList) -> bytes:
@@ -91,8 +99,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else public_text(str(value))
 
 
-def _encode(fields: Mapping[str, Any]) -> bytes:
+def _encode(value: Any) -> bytes:
     """UTF-8 JSON; characters of file names that are not valid text are replaced."""
-    return json.dumps(_plain(fields), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "replace"
     )

@@ -13,8 +13,10 @@ import pytest
 from player import __version__
 from player.core.commands import ReplyTo
 from player.core.events import Answer, News
+from player.core.night_report import LevelPoint, ReportedPhase, ReportedTrack
 from player.core.snapshot import ListedTrack, TrackList
 from player.mqtt import payloads
+from tests.mqtt.nights import NIGHT
 from tests.mqtt.snapshots import CET, ENDS, PLAYING, shot
 
 WALL = datetime(2026, 1, 31, 22, 45, 1, 999_999, tzinfo=CET)
@@ -224,3 +226,23 @@ def test_a_list_of_tracks_stays_within_its_bounds() -> None:
     payload = payloads.tracks(TrackList(long_rows, 20_000))
     assert 98_000 < len(payload) <= 100_200
     assert strictly(payload)["count"] == 20_000
+
+
+@pytest.mark.parametrize("letter", ["x", "\U0001f327"])
+def test_a_long_night_is_stored_by_a_home(letter: str) -> None:
+    """Home Assistant stores attributes of 16 KiB at most, its own included; what is left out is the earliest."""
+    at = NIGHT.start
+    assert at is not None
+    tracks = tuple(ReportedTrack(at, f"{number:02d}{58 * letter}") for number in range(60))
+    phases = tuple(ReportedPhase(at, 64 * letter, 30) for _ in range(30))
+    curve = tuple(LevelPoint(5 * number, -45.3, -42.1) for number in range(200))
+    problems = tuple(f"{number}{199 * letter}" for number in range(10))
+    ordinary = replace(NIGHT, tracks=tuple(ReportedTrack(at, f"{number:02d}{20 * letter}") for number in range(60)))
+    assert len(strictly(payloads.night(ordinary))["tracks"]) == 60
+    longest = replace(NIGHT, tracks=tracks, phases=phases, curve=curve, problems=problems, track_count=99)
+    assert len(payloads.night(longest)) <= 15_000
+    without_problems = strictly(payloads.night(replace(longest, phases=phases[:2], problems=(), curve=curve[:120])))
+    shown = [track["title"] for track in without_problems["tracks"]]
+    assert len(shown) > 20
+    assert shown == [track.title for track in tracks[-len(shown) :]]
+    assert (len(without_problems["phases"]), without_problems["track_count"]) == (2, 99)

@@ -43,8 +43,8 @@ _SILENT: Final = f"('{NOTHING}' if value_json.state == 'idle' else '')"
 _LOST: Final = f"value_json.state in ('playing', 'fading_out') and '{MISSING}' in (value_json.problem or '')"
 _LONGEST_STATE: Final = 255
 """Maximum length of a state in Home Assistant."""
-_NIGHT_TRACKS: Final = 20
-"""Tracks of a night in the attributes, of which Home Assistant stores none where they are longer than 16 KiB."""
+_NO_STATES: Final = ("None", "unknown", "unavailable")
+"""Texts that are no state in Home Assistant; as the title of a track they are shown in quotation marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         },
         "track": {
             "p": "sensor", "name": "Track", "ic": "mdi:music-note",
-            **_value(topics, f"{{{{ (value_json.track or {_SILENT} or 'No track yet')[:{_LONGEST_STATE}] }}}}"),
+            **_value(topics, _text(f"value_json.track or {_SILENT} or 'No track yet'")),
         },
         "answer": {
             "p": "sensor", "name": "Last command", "ic": "mdi:message-reply-text-outline", **_value(topics, _answer()),
@@ -210,7 +210,6 @@ def _sensors(topics: Topics) -> dict[str, Fields]:
         "night": {
             "p": "sensor", "name": "Last night", "ic": "mdi:weather-sunset-up", "stat_t": topics.night,
             "val_tpl": f"{{{{ value_json.text[:{_LONGEST_STATE}] }}}}", "json_attr_t": topics.night,
-            "json_attr_tpl": f"{{{{ dict(value_json, tracks=value_json.tracks[-{_NIGHT_TRACKS}:]) | tojson }}}}",
         },
         "activity": {
             "p": "event", "name": "Activity", "ic": "mdi:bell-outline", "event_types": list(EVENT_TYPES),
@@ -301,6 +300,14 @@ def _answer() -> str:
     )
 
 
+def _text(expression: str) -> str:
+    """A text of others as a state."""
+    return (
+        f"{{% set text = ({expression})[:{_LONGEST_STATE}] %}}"
+        f"{{{{ '\"' ~ text ~ '\"' if text in {_NO_STATES} else text }}}}"
+    )
+
+
 def _value(topics: Topics, template: str) -> Fields:
     """The value out of the state."""
     return {"stat_t": topics.state, "val_tpl": template}
@@ -327,4 +334,4 @@ def _why() -> str:
         "{% elif ':' in why %}{{ (why.split(':')[0] | capitalize ~ ': ' ~ why.split(':')[1])[:255] }}",
     ]
     parts += [f"{{% elif why == '{why}' %}}{words}" for why, words in WHY_WORDS.items()]
-    return "".join([*parts, "{% else %}{{ why }}{% endif %}"])
+    return "".join([*parts, "{% else %}", _text("why"), "{% endif %}"])

@@ -169,6 +169,21 @@ def test_an_entity_that_is_removed_is_no_error_in_a_blueprint() -> None:
     assert set(shown) <= {"", "None", "False"}
 
 
+@pytest.mark.parametrize(
+    ("light", "state", "expected"),
+    [
+        ("26", "Playing", "True"), ("0", "Playing", "False"), ("0", "Paused", "True"), ("0", "Silent", "False"),
+        ("unavailable", "Paused", "False"), ("unknown", "Paused", "False"), ("unavailable", "unavailable", "False"),
+    ],
+)  # fmt: skip
+def test_the_lamp_of_the_morning_stays_where_the_speaker_is_not_heard(light: str, state: str, expected: str) -> None:
+    """It goes out in a snooze, and not because the speaker or the broker restarts in one."""
+    (lamp,) = (one for one in DOCUMENTS if "a lamp for the morning" in str(one))
+    (condition,) = lamp["conditions"]
+    names = {"trigger": {"to_state": {"state": light}}, "states": lambda _entity: state, "state": "sensor.s"}
+    assert home_assistant.render(condition["value_template"], **names) == expected
+
+
 def test_a_button_without_a_second_press_does_nothing_when_it_is_gone() -> None:
     """An input that is left empty is the event type of no press: an entity that becomes unavailable has none either."""
     (button,) = (one for one in DOCUMENTS if "beside the bed" in str(one))

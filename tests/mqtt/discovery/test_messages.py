@@ -438,16 +438,12 @@ def test_a_playlist_that_is_gone_is_no_choice_of_an_entry() -> None:
     assert home_assistant.value(found[f"{entry_key('weeknights')}_playlist"], state(shot(entries={}))) == "None"
 
 
-def test_the_attributes_of_a_long_night_are_stored() -> None:
-    """Home Assistant stores none that are longer than 16 KiB."""
-    report = json.loads(payloads.night(NIGHT))
-    at = "2026-01-31T22:30:00+01:00"
-    report["tracks"] = [{"at": at, "title": f"{number:02d}" + "x" * 198} for number in range(60)]
-    report["curve"] = [{"minute": 5 * number, "mean": -45.3, "loudest": -42.1} for number in range(120)]
-    shown = json.loads(home_assistant.render(entities()["night"]["json_attributes_template"], value_json=report))
-    assert len(json.dumps(shown)) < 16_384
-    assert shown["tracks"] == report["tracks"][-20:]
-    assert {**shown, "tracks": report["tracks"]} == report
+@pytest.mark.parametrize("title", ["None", "unknown", "unavailable"])
+def test_a_title_that_is_no_state_is_told_apart(title: str) -> None:
+    """Home Assistant takes these words for a value that is not known; an origin may be such a word too."""
+    found, told = entities(), state(shot(track=title, why=title))
+    assert home_assistant.value(found["track"], told) == f'"{title}"'
+    assert home_assistant.value(found["why"], told) == f'"{title}"'
 
 
 def test_a_refusal_says_why() -> None:
