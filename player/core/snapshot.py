@@ -184,7 +184,11 @@ class Snapshot:
     ]
     timer_mode: Annotated[
         str,
-        PublishedKey("timer.mode", one_of(TimerMode), f"{_words(TimerMode)}; `end-of-playlist` plays each track once"),
+        PublishedKey(
+            "timer.mode",
+            one_of(TimerMode),
+            f"{_words(TimerMode)}; of this session or of the next; `end-of-playlist` plays each track once",
+        ),
     ]
     timer_set_s: Annotated[
         float | None,
@@ -193,6 +197,10 @@ class Snapshot:
             or_null(json.SECONDS),
             "what it was set to, of this session or of the next; null in other modes",
         ),
+    ]
+    timer_until: Annotated[
+        time | None,
+        PublishedKey("timer.until", or_null(json.TIME_OF_DAY), "the time of day it was set to, likewise"),
     ]
     timer_ends: Annotated[
         datetime | None,

@@ -80,6 +80,7 @@ def snapshot_of(
     """The snapshot of the session, the schedule and their problems."""
     session, following, settings = playback.session, playback.next_session, playback.settings
     playing = None if session is None else session.queue.current
+    timer = following.timer if session is None else session.end_plan.setting
     left_s = None if session is None else session.end_plan.phase_left_s(now.boot_s)
     ends = None if left_s is None else moved(now.wall, left_s)
     return Snapshot(
@@ -102,8 +103,9 @@ def snapshot_of(
         level_db=None if session is None else session.level_db,
         level_dba=_pillow_of(session, memory, settings),
         guard_reduction_db=0.0 if session is None else session.held_db,
-        timer_mode="off" if session is None else session.end_plan.timer.mode.value,
-        timer_set_s=(following.timer if session is None else session.end_plan.setting).duration_s,
+        timer_mode=(following if session is None else session.end_plan).timer.mode.value,
+        timer_set_s=timer.duration_s,
+        timer_until=timer.until,
         session_max_s=settings.session.max_s,
         timer_ends=ends,
         next_phase=None if session is None or _is_last_part(session) else ends,

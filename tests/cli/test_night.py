@@ -46,6 +46,7 @@ def snapshot(**parts: object) -> Snapshot:
         "skip_tonight": False, "nights_used": 0, "rest_night": False, "is_asleep": False, "phase": None,
         "phases": None, "next_phase": None, "dropouts": 0, "is_liked": False, "is_morning": False, "beds": (),
         "snooze_left_s": None, "light": 0.0, "level_dba": None, "chapter": None, "refused": None, "session_max_s": 0.0,
+        "timer_until": None,
     }  # fmt: skip
     return Snapshot(**{**idle, **parts})  # type: ignore[arg-type]
 

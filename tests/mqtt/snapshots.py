@@ -35,6 +35,7 @@ PLAYING = Snapshot(
     guard_reduction_db=0.0,
     timer_mode="clock",
     timer_set_s=2700.0,
+    timer_until=None,
     fade_out_s=600.0,
     is_asleep=False,
     is_morning=False,

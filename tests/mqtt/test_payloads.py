@@ -54,7 +54,7 @@ def test_the_state_is_published_key_by_key() -> None:
         "volume_max": 60,
         "ramping_to": None,
         "level": -30.3,
-        "timer": {"mode": "clock", "set": 2700, "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
+        "timer": {"mode": "clock", "set": 2700, "until": None, "ends": "2026-01-31T23:15:00+01:00", "remaining": 1800},
         "phase": {"number": 1, "count": 1, "next": None},
         "asleep": False,
         "morning": False,
@@ -114,7 +114,7 @@ def test_all_keys_are_there_when_nothing_is_known() -> None:
     )
     idle = strictly(payloads.state(shot(state="idle", timer_mode="off", **unknown)))
     assert idle.keys() == strictly(payloads.state(PLAYING)).keys()
-    assert idle["timer"] == {"mode": "off", "set": None, "ends": None, "remaining": None}
+    assert idle["timer"] == {"mode": "off", "set": None, "until": None, "ends": None, "remaining": None}
     assert [idle["position"], idle["track"], idle["level"]] == [None, None, None]
 
 

@@ -37,7 +37,7 @@ from player.core.days import DAYS
 from player.core.engine_orders import PlayItem, QueueItem, RampTo, Then
 from player.core.events import Answer, ItemStarted, LibraryRead, News, Track
 from player.core.settings.safety import RestNights
-from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
+from player.core.settings.session import TIMER_OFF, Entry, Order, Playlist, Settings, TimerMode, TimerSetting
 from player.core.snapshot import Snapshot
 from player.core.states import State
 from player.session.controller import Controller
@@ -282,6 +282,26 @@ def test_timer_fade_and_volume_set_while_idle_hold_for_the_next_start() -> None:
     other.ask(SetTimer(TIMER_OFF))
     other.pass_until(EVENING.replace(hour=22, minute=30, second=2))
     assert other.shot.timer_mode == "clock"
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        (TimerSetting.at(time(6, 30)), ("clock", None, time(6, 30))),
+        (TimerSetting.clock(1200.0), ("clock", 1200.0, None)),
+        (TimerSetting(TimerMode.END_OF_TRACK), ("end-of-track", None, None)),
+        (TIMER_OFF, ("off", None, None)),
+    ],
+)
+def test_the_timer_of_the_next_session_is_shown_as_it_was_set(
+    setting: TimerSetting, shown: tuple[str, float | None, time | None]
+) -> None:
+    """Whoever sets it in silence sees it: one until a time of day is not off."""
+    room = Bedroom()
+    assert room.ask(SetTimer(setting)).is_done
+    assert (room.shot.timer_mode, room.shot.timer_set_s, room.shot.timer_until) == shown
+    room.play()
+    assert (room.shot.timer_mode, room.shot.timer_until) == (shown[0], shown[2])
 
 
 def test_nights_with_a_session_are_counted_once() -> None:

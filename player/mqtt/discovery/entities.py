@@ -87,7 +87,7 @@ def _levels(topics: Topics, shown: EntityOptions) -> dict[str, Fields]:
     minutes = {"p": "number", "min": 0, "mode": "box", "unit_of_meas": "min", "ent_cat": "config"}
     longest = shown.session_max_min
     timer = f"[1, [(value_json.timer.set / 60) | round | int, {longest}] | min] | max if value_json.timer.set else "
-    ends = "(value_json.timer.ends or '')[11:16]"
+    ends = "(value_json.timer.ends or '')[11:16] or value_json.timer.until or ''"
     return {
         "volume": {
             "p": "number", "name": "Volume", "ic": "mdi:volume-medium",

@@ -366,6 +366,13 @@ def test_null_is_unknown_and_never_an_error() -> None:
     assert home_assistant.value(found["timer"], state(shot(timer_mode="end-of-track", timer_set_s=None))) == "None"
 
 
+def test_a_time_of_day_that_was_set_in_silence_is_shown() -> None:
+    """It has no moment yet, and it is no timer that is off."""
+    found, told = entities(), state(replace(IDLE, timer_mode="clock", timer_until=time(6, 30)))
+    assert home_assistant.value(found["until"], told) == home_assistant.value(found["until_text"], told) == "06:30"
+    assert home_assistant.value(found["timer"], told) == "None"
+
+
 ORIGINS = st.text(min_size=1, max_size=64).map(str.strip).filter(lambda text: text.isprintable() and text != "")
 
 
