@@ -80,7 +80,6 @@ def snapshot_of(
     """The snapshot of the session, the schedule and their problems."""
     session, following, settings = playback.session, playback.next_session, playback.settings
     playing = None if session is None else session.queue.current
-    timer = following.timer if session is None else session.end_plan.setting
     left_s = None if session is None else session.end_plan.phase_left_s(now.boot_s)
     ends = None if left_s is None else moved(now.wall, left_s)
     return Snapshot(
@@ -103,9 +102,7 @@ def snapshot_of(
         level_db=None if session is None else session.level_db,
         level_dba=_pillow_of(session, memory, settings),
         guard_reduction_db=0.0 if session is None else session.held_db,
-        timer_mode=(following if session is None else session.end_plan).timer.mode.value,
-        timer_set_s=timer.duration_s,
-        timer_until=timer.until,
+        **_timer_of(playback),
         session_max_s=settings.session.max_s,
         timer_ends=ends,
         next_phase=None if session is None or _is_last_part(session) else ends,
@@ -159,6 +156,14 @@ def _pillow_of(session: Session | None, memory: Memory, settings: Settings) -> f
     if session is None or known_db is None or session.level_db is None or session.level_a_db is None:
         return None
     return known_db + session.level_a_db if math.isfinite(session.level_db + session.level_a_db) else None
+
+
+def _timer_of(playback: Playback) -> dict[str, Any]:
+    """The sleep timer as it was set, of this session or of the next."""
+    session, following = playback.session, playback.next_session
+    setting = following.timer if session is None else session.end_plan.setting
+    mode = setting.mode if session is None else session.end_plan.timer.mode
+    return {"timer_mode": mode.value, "timer_set_s": setting.duration_s, "timer_until": setting.until}
 
 
 def _night_of(session: Session | None, now_s: float) -> dict[str, Any]:
