@@ -1,15 +1,19 @@
-"""Live tests on a machine that is too busy: what such a test measures is then the machine and not lull."""
+"""Live tests: which files have some, and what is done on a busy machine, where they measure it and not lull."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 ATTEMPTS = 3
 """A live test that fails is tried so often in all, while the machine has more to do than cores to do it."""
+
+LIVE = "mark.live"
+"""What is written in each file with a live test."""
 
 repeated: list[str] = []
 """What was repeated, a line each, for the summary."""
@@ -32,6 +36,11 @@ def attempt(
             break
         repeated.append(f"{name}: attempt {number} failed at a load of {os.getloadavg()[0]:.1f}")
     return reports
+
+
+def names_live(path: Path) -> bool:
+    """Whether a test file can have live tests."""
+    return LIVE in path.read_text(encoding="utf-8")
 
 
 def run_live_test(item: pytest.Item, nextitem: pytest.Item | None) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the service; before numpy is imported
 
 from tests import busy_machine, effort
+from tests.busy_machine import LIVE, names_live
 from tests.live.broker import RealBroker
 from tests.live.certificates import make_keys
 from tests.live.daemon import Listener
@@ -38,8 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("slow machines")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m live`` import no file without a live test: they take nine seconds of each process."""
+    is_one = config.option.markexpr == "live" and collection_path.match("test_*.py")
+    return (is_one and not names_live(collection_path)) or None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with long tests, so that none runs alone at the end; leave out the thorough ones unless all are wanted."""
+    lost = [path for path in {item.path for item in items if item.get_closest_marker("live")} if not names_live(path)]
+    if lost:
+        raise pytest.UsageError(f"-m live does not find the live tests of files without the word {LIVE}: {lost}")
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if effort.is_thorough():
         return
