@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
@@ -21,6 +22,10 @@ _UNREADABLE: Final = (ValueError, TypeError, OverflowError, RecursionError, Asse
 """The exceptions that invalid text can cause; the classes check their own ranges, some by assertions."""
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2900
+
+
+types_of = cache(get_type_hints)
+"""The types of the fields of a dataclass by their names; read again for each item they took most of a recall."""
 
 
 def as_text(value: Any) -> str:
@@ -106,11 +111,11 @@ def _filled(kind: type, plain: Any, where: str) -> Any:
     """A dataclass; keys that it does not know are left out, those that it does not need may be missing."""
     if not isinstance(plain, Mapping):
         raise ValueError(f"{where}: {plain!r} is not a table")
-    hints = get_type_hints(kind)
+    types = types_of(kind)
     values: dict[str, Any] = {}
     for field in fields(cast("Any", kind)):
         if field.name in plain:
-            values[field.name] = _built(hints[field.name], plain[field.name], f"{where}.{field.name}")
+            values[field.name] = _built(types[field.name], plain[field.name], f"{where}.{field.name}")
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{where}: {field.name} is missing")
     return kind(**values)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from player.core.clock import moved
 from player.core.night_report import NightReport
@@ -25,7 +25,7 @@ from player.core.settings.bed import Bed, check_beds
 from player.core.settings.session import Entry, Phase, TimerMode, TimerSetting
 from player.core.units import VOLUME_MAX
 from player.core.validation import check_range
-from player.session.memory.json_codec import as_text, from_text, salvage
+from player.session.memory.json_codec import as_text, from_text, salvage, types_of
 from player.session.memory.memory import CrashRecord, Memory, RememberedTrack
 from player.session.memory.places import Place
 from player.session.morning import MorningParams
@@ -318,7 +318,7 @@ def read_texts(found: Mapping[str, str], copy: Mapping[str, str] | None = None) 
         copy: the same from a second place, for what is missing or damaged in the first; bans, liked and excluded
             tracks are those of both, because a ban too many is a smaller fault than one too few.
     """
-    hints = get_type_hints(Documents)
+    hints = types_of(Documents)
     values: dict[str, Any] = {}
     faults: list[str] = []
     for name in NAMES:
