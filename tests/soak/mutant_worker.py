@@ -22,7 +22,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from player.analysis.ebur128 import HopMeter
 from player.app.offline import Rehearsal, VirtualClock
 from player.audio.decoder.ring_source import RingSource
 from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
@@ -42,6 +41,7 @@ from player.library.scan_worker import measure_file
 from player.session.controller import Controller
 from player.storage.measurements_db import as_json, from_json
 from tests.contract_check import Click, figures
+from tests.engine_rig import POWER_METER
 from tests.live.process import most_held_mb
 from tests.nights.played_night import FADES, KeepingSink
 from tests.signals import Sound, frames_of
@@ -108,7 +108,7 @@ class Playing:
         playlist = Playlist("mutants", ("/",), Order.ONCE)
         settings = Settings(volume=VolumeSettings(default=100, max=100), fades=FADES, playlists=(playlist,))
         self.rehearsal = Rehearsal(settings, Controller(settings, random.Random(1)), shelf, self.clock, self._hear)
-        how = EngineSettings(FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, HopMeter, hold_s=0.0, is_offline=True)
+        how = EngineSettings(FADES.crossfade_s, CEILING_DBTP, TARGET_LUFS, POWER_METER, hold_s=0.0, is_offline=True)
         self.engine = Engine(self.sink, TellingDecoder(), self.clock, self.rehearsal.report, how)
         self.rehearsal.attach(self.engine)
         self._began_s = 0.0

@@ -19,6 +19,7 @@ from player.core.engine_orders import Item
 from player.core.units import SILENCE_DB
 from tests import effort
 from tests.audio.dsp.listener import TARGET, at_lufs, whispers
+from tests.engine_rig import POWER_METER
 from tests.signals import Sound, both, frames_of, pink, rng_for, scaled, silence, tone, with_part
 
 BLOCK = 4_800
@@ -51,7 +52,7 @@ class Night:
 
 def examined(night: Night) -> Findings:
     """The findings of a night."""
-    examiner = Examiner(night.limits, Instruments(HopMeter, true_peak_dbtp))
+    examiner = Examiner(night.limits, Instruments(POWER_METER, true_peak_dbtp))
     out = night.out[: len(night.out) // BLOCK * BLOCK]
     source = _early(_undone(night, out) if night.source is None else night.source, SOURCE_LATE_FRAMES)
     item = ITEM
