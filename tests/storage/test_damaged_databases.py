@@ -16,7 +16,7 @@ from tests.soak.database_damage import DAMAGES
 from tests.soak.databases import Bench
 
 FEW = len(DAMAGES)
-MANY = 15 * len(DAMAGES)
+MANY = 8 * len(DAMAGES)
 
 
 @pytest.fixture(scope="module")
