@@ -22,7 +22,7 @@ HOUR = 3600.0
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_a_night_with_a_bed_keeps_the_contract_from_the_first_to_the_last_sample() -> None:
-    """Five minutes: every clause holds but for the crash itself, which is a cut; it ends within a second of its plan."""
+    """Five minutes: every clause holds, but the crash itself is a cut; it ends within a second of its plan."""
     night = BedNight(300.0)
     found = night.run()
     crash_s = night.crash_s
