@@ -14,7 +14,7 @@ from player.cli.client.request import LOOK_AROUND_S, MqttSession
 from player.cli.exit_codes import DONE, NO_ANSWER
 from player.config import Config
 from player.core.errors import LullError
-from player.mqtt.discovery.messages import Speaker
+from player.mqtt.discovery.messages import Speaker, device_last
 from player.mqtt.incoming import Incoming, LinkDown, LinkUp
 from player.mqtt.topics import ONLINE, Topics
 from player.system.identity import identity_of
@@ -74,7 +74,7 @@ def _clear(visit: MqttSession, found: dict[str, bytes]) -> bool:
     The broker sends the published messages back, because this connection subscribes to these topics.
     """
     waiting = set(found)
-    for topic in found:
+    for topic in device_last(found):
         visit.publish(topic, b"", retain=True)
     deadline_s = time.monotonic() + CLEARED_S
     while waiting and (arrival := visit.next_by(deadline_s)) is not None:

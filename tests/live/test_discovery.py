@@ -296,6 +296,19 @@ def test_a_home_is_told_again_by_its_birth_and_after_a_broker_without_memory(hom
         home.listener.wait(name, lambda heard, name=name: heard.topic == f"lull/bedroom/{name}", since)
 
 
+def test_a_speaker_that_is_forgotten_takes_its_device_back_last(home: Home) -> None:
+    """Home Assistant logs a warning for each entity with a message of its own that is there when its device goes."""
+    home.start()
+    home.announced()
+    assert home.daemon.stop() == 0
+    since = len(home.listener.heard)
+    assert home.forget().returncode == 0
+    home.wait_empty(DEVICE, since)
+    removed = [heard.topic for heard in home.listener.heard[since:] if heard.topic.endswith("/config")]
+    assert removed[-1] == DEVICE
+    assert len(removed) > 1
+
+
 def test_what_a_reload_changes_is_announced_and_what_it_removes_is_taken_back(home: Home) -> None:
     """A playlist, the cap, an entry, the name, the whole device; `--forget` clears what is left."""
     home.start()

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +22,7 @@ from player.core.settings.session import ONCE
 from player.core.snapshot import Snapshot
 from player.mqtt.discovery import media_player as media
 from player.mqtt.discovery.entities import EntityOptions
-from player.mqtt.discovery.messages import Speaker, announcement, root_of, with_removals
+from player.mqtt.discovery.messages import Speaker, announcement, device_last, root_of, with_removals
 from player.mqtt.incoming import Incoming
 from player.mqtt.payloads import public_text
 from player.mqtt.topics import ONLINE, RETAINED
@@ -159,14 +158,14 @@ class Announcer:
 
     def take_back(self) -> tuple[Publication, ...]:
         """Messages that remove every announcement, for a speaker that leaves this broker."""
-        found = [Publication(topic, b"") for topic in _device_last(self._known)]
+        found = [Publication(topic, b"") for topic in device_last(self._known)]
         self._known = {}
         return tuple(found)
 
     def _removed(self) -> list[Publication]:
         """Messages that remove what was announced and is out of date."""
         out = []
-        for topic in _device_last(self._known):
+        for topic in device_last(self._known):
             payload = self._known[topic]
             if topic not in self._wanted:
                 out.append(Publication(topic, b""))
@@ -191,15 +190,6 @@ class Announcer:
             out += _cleared(root)
         self._old_roots = set()
         return out
-
-
-def _device_last(topics: Iterable[str]) -> list[str]:
-    """Topics of announcements in the order in which they are removed: those of whole devices last.
-
-    Home Assistant removes with a device also the entities that have a message of their own, and logs a warning for
-    each that is still there.
-    """
-    return sorted(topics, key=lambda topic: topic.split("/")[-3] == "device")
 
 
 def _cleared(root: str) -> list[Publication]:

@@ -8,7 +8,7 @@ identity of the speaker, not on its name: after a rename the same entities have 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,6 +99,15 @@ def with_removals(before: bytes, after: bytes) -> bytes | None:
         if key not in new["cmps"] and key.isascii() and _is_entity(fields)
     }
     return _encode({**new, "cmps": new["cmps"] | gone}) if gone else None
+
+
+def device_last(topics: Iterable[str]) -> list[str]:
+    """Topics of announcements in the order in which they are removed: those of whole devices last.
+
+    Home Assistant removes with a device also the entities that have a message of their own, and logs a warning for
+    each that is still there.
+    """
+    return sorted(topics, key=lambda topic: topic.split("/")[-3] == "device")
 
 
 def _is_entity(fields: object) -> bool:
