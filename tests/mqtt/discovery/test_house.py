@@ -91,13 +91,27 @@ def test_what_was_refused_is_said(answer: str, said: str) -> None:
     assert rendered(text, slots).strip() == said
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"), [("Refused: no", "Refused: no"), ("unavailable", "The speaker is offline")]
+)
 @pytest.mark.parametrize("intent", document("intents.yaml")["intent_script"])
-def test_every_intent_waits_for_the_answer_and_says_something(intent: str) -> None:
+def test_every_intent_waits_for_the_answer_and_says_something(intent: str, answer: str, said: str) -> None:
     """Half a second is enough: a command is answered within 100 ms."""
     script = document("intents.yaml")["intent_script"][intent]
     assert script["action"][1] == {"delay": {"milliseconds": 500}}
-    told = {"states": {"sensor.bedroom_last_command": "Refused: no"}.__getitem__, "minutes": 1}
-    assert rendered(script["speech"]["text"], told).strip() == "Refused: no"
+    told = {"states": {"sensor.bedroom_last_command": answer}.__getitem__, "minutes": 1}
+    assert rendered(script["speech"]["text"], told).strip() == said
+
+
+@pytest.mark.parametrize("sentence", ["play", "stop", "extend", "quieter", "louder", "what"])
+def test_the_blueprint_says_that_a_speaker_is_offline(sentence: str) -> None:
+    """It does not say good night where nothing can begin."""
+    answer = document("blueprints/voice.yaml")["actions"][-1]["set_conversation_response"]
+    names = {"speaker": "bedroom", "track": "t", "volume": "v", "trigger": {"id": sentence}}
+    assert rendered(answer, names | {"states": lambda _name: "unavailable"}).strip() == "The speaker is offline"
+    shown = rendered(answer, names | {"states": lambda _name: "7"}).strip()
+    assert shown != "The speaker is offline"
+    assert shown
 
 
 def test_every_intent_has_sentences_and_something_to_do() -> None:
