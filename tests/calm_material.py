@@ -48,8 +48,9 @@ def band(frames: int, low_hz: float, high_hz: float, tilt: float, rng: np.random
     """Noise of a band, power falling with frequency to the ``tilt``, RMS 1."""
     hz = np.fft.rfftfreq(frames, 1 / RATE_HZ)
     inside = (hz >= low_hz) & (hz <= high_hz)
-    shape = np.where(inside, np.maximum(hz, 1.0) ** (-tilt / 2), 0.0)
-    noise = np.fft.irfft(shape * np.exp(2j * np.pi * rng.random(len(hz))), frames)
+    spectrum = np.zeros(len(hz), complex)
+    spectrum[inside] = np.maximum(hz[inside], 1.0) ** (-tilt / 2) * np.exp(2j * np.pi * rng.random(len(hz))[inside])
+    noise = np.fft.irfft(spectrum, frames)
     return np.asarray(noise / np.sqrt(np.mean(noise**2)))
 
 
