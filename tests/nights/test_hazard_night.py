@@ -19,7 +19,7 @@ from player.core.commands import Command, Next, Pause, Resume, Seek, SetVolume
 from player.core.limits import CEILING_DBTP
 from player.core.settings.safety import TARGET_LUFS
 from player.core.units import db_to_gain
-from tests.contract_check import Figures, Touch, figures, raised_ki, touch
+from tests.contract_check import Figures, Touch, figures, floor_of, onsets_of, powers_of, raised_ki, touch
 from tests.hazard_material import EMPTY, TEXT, Night, night
 from tests.nights.played_night import FADES, Played, play
 from tests.signals import RATE_HZ
@@ -60,7 +60,6 @@ class Whole:
     """
 
     duration_s: float
-    raw: Figures
     heard: Figures
     tracks: tuple[str, ...]
     skipped: int
@@ -72,20 +71,19 @@ class Whole:
 def rendered(hazards: Night) -> Whole:
     """Both nights, measured."""
     raw, heard = (play(hazards, is_open=is_open) for is_open in (True, False))
-    found = [figures(played.sound, TARGET_LUFS) for played in (raw, heard)]
+    before, found = onsets_of(powers_of(raw.sound), floor_of(TARGET_LUFS)), figures(heard.sound, TARGET_LUFS)
     calm = {track.file for track in hazards.tracks if track.is_calm}
     alone = {track.file: (track.at_s + OVERLAP_S + INTRODUCED_S, track.until_s) for track in heard.tracks()}
     stretches = [alone[file] for file in alone if file in calm]
-    near = raised_ki(found[0].onsets, found[1].onsets)
+    near = raised_ki(before, found.onsets)
     raised = [(*one, CALM_LET_IN_KI) for one in near if any(first <= one[0].at_s <= last for first, last in stretches)]
-    raised += [(*one, LET_IN_KI) for one in raised_ki(found[0].onsets, found[1].onsets, NEAR_S)]
+    raised += [(*one, LET_IN_KI) for one in raised_ki(before, found.onsets, NEAR_S)]
     return Whole(
         duration_s=len(heard.sound) / RATE_HZ,
-        raw=found[0],
-        heard=found[1],
+        heard=found,
         tracks=tuple(track.file for track in heard.tracks()),
         skipped=len(heard.told("track_skipped_over")),
-        places=tuple(faults_of(found[1], heard)),
+        places=tuple(faults_of(found, heard)),
         touched={
             file: touch(raw.part(*alone[file]), heard.part(*alone[file]))
             for file in alone
@@ -108,7 +106,7 @@ def whole(hazards: Night) -> Whole:
         if not kept.exists():
             kept.write_bytes(pickle.dumps(rendered(hazards)))
     found: Whole = pickle.loads(kept.read_bytes())  # noqa: S301 - written above
-    print(f"\nbefore the guard: {found.raw}\nlull:             {found.heard}")
+    print(f"\n{found.heard}")
     return found
 
 
@@ -142,6 +140,7 @@ class TestWholeNight:
         """Twelve minutes and more; without leveller and guard it startles, clicks, and exceeds C3 and C4."""
         assert whole.duration_s > 12 * 60
         raw = figures(play(hazards, is_open=True, is_levelled=False).sound, TARGET_LUFS)
+        print(f"\nunprotected: {raw}")
         assert len(raw.startles) >= 10
         assert len(raw.bursts) >= 8
         assert len(raw.new_onsets) >= 10

@@ -50,9 +50,9 @@ def samples_of(path: Path) -> np.ndarray:
 
 
 def test_the_same_input_gives_the_same_file(folder: Path, tmp_path: Path) -> None:
-    """Three times the same paths: one hash; blends, fades and a lossy decoder included."""
+    """Twice the same paths: one hash; blends, fades and a lossy decoder included."""
     digests = set()
-    for index in range(3):
+    for index in range(2):
         out = tmp_path / f"{index}.wav"
         assert main(["rehearse", str(out), *(str(folder / name) for name in ("one.mp3", "two.opus", "three.wav"))]) == 0
         digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
