@@ -136,7 +136,7 @@ def test_the_events_of_the_examples_exist() -> None:
     """What a template waits for is an event type."""
     text = "\n".join(BLOCKS)
     waited = re.findall(r"'(session_\w+)'", text)
-    assert len(set(waited)) == 2
+    assert set(waited) == {"session_ended"}
     assert set(waited) <= set(EVENT_TYPES)
 
 
@@ -162,7 +162,9 @@ def test_an_entity_that_is_removed_is_no_error_in_a_blueprint() -> None:
     ]
     assert len(texts) >= 4
     shown = [
-        home_assistant.render(text, trigger={"to_state": None}, states=lambda _entity: "Paused", state="sensor.s")
+        home_assistant.render(
+            text, trigger={"id": "event", "to_state": None}, states=lambda _entity: "Paused", state="sensor.s"
+        )
         for text in texts
         if "highest" not in text  # an action, which follows only where a condition holds
     ]
@@ -182,6 +184,24 @@ def test_the_lamp_of_the_morning_stays_where_the_speaker_is_not_heard(light: str
     (condition,) = lamp["conditions"]
     names = {"trigger": {"to_state": {"state": light}}, "states": lambda _entity: state, "state": "sensor.s"}
     assert home_assistant.render(condition["value_template"], **names) == expected
+
+
+@pytest.mark.parametrize(
+    ("came", "event", "expected"),
+    [
+        ("plays", None, "True"), ("back", None, "True"), ("event", "session_ended", "True"),
+        ("event", "session_started", "False"), ("event", None, "False"),
+    ],
+)  # fmt: skip
+def test_the_amplifier_goes_off_where_a_session_was_lost(came: str, event: str | None, expected: str) -> None:
+    """A speaker that lost its power tells no end; when it is back and does not play, the amplifier is not needed."""
+    (amplifier,) = (one for one in DOCUMENTS if "the amplifier off" in str(one))
+    (condition,) = amplifier["conditions"]
+    back = next(trigger for trigger in amplifier["triggers"] if trigger["id"] == "back")
+    assert (back["from"], back["to"]) == ("unavailable", "off")
+    attributes = {} if event is None else {"event_type": event}
+    trigger = {"id": came, "to_state": {"attributes": attributes}}
+    assert home_assistant.render(condition["value_template"], trigger=trigger) == expected
 
 
 def test_a_button_without_a_second_press_does_nothing_when_it_is_gone() -> None:
