@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HELD_S: Final = 5.0
 """Maximum wait at the start for a state directory that hangs."""
+STOP_S: Final = 5
+"""Maximum seconds from a signal to end until the daemon can obey it; the service manager grants ten for all."""
 DESCRIPTION = """\
 Run the daemon: follow the schedule, take commands over MQTT, play. It starts and
 works without a broker and without a sound device (it keeps trying to reach
@@ -54,6 +56,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to end, or clear its retained messages."""
+    stops = [] if args.forget else _stops_during_the_start()
+
     from player.config import load
     from player.storage.memory_db import calibration_in
     from player.system.logging_setup import set_up
@@ -70,8 +74,26 @@ def run(args: argparse.Namespace) -> int:
         return forget(config)
     take_over_stderr()
     set_up(is_verbose=args.verbose)
-    serve(config)
-    return 0
+    serve(config, stops=stops)
+    logging.shutdown()
+    # the interpreter's own end takes a tenth as long as the start, in which libVLC's threads and ours may still run
+    os._exit(0)
+
+
+def _stops_during_the_start() -> list[int]:
+    """Collect signals to end, so that the session that is about to be resumed is ended by them, not interrupted again.
+
+    A start that takes longer than `STOP_S` from then on is ended as it is.
+    """
+    stops = list[int]()
+
+    def note(number: int, _frame: object) -> None:
+        stops.append(number)
+        signal.alarm(STOP_S)
+
+    signal.signal(signal.SIGALRM, lambda _number, _frame: os._exit(0))
+    signal.signal(signal.SIGTERM, note)
+    return stops
 
 
 def serve(
@@ -79,6 +101,7 @@ def serve(
     watchers: tuple[Callable[[Snapshot], None], ...] = (),
     *,
     autoplay: bool = False,
+    stops: Sequence[int] = (),
 ) -> None:
     """Run the daemon with the real parts until it ends.
 
@@ -86,6 +109,7 @@ def serve(
         config: of the speaker.
         watchers: called with each snapshot.
         autoplay: start the first playlist at once.
+        stops: the signals to end that came while nobody could obey them.
 
     Raises:
         InUse: another daemon uses the same state directory.
@@ -97,6 +121,9 @@ def serve(
     with _held(config.state_dir) as has_crashed:
         app = Daemon(config, real_parts(config.state_dir, has_crashed=has_crashed), watchers)
         _handle_signals(app, config)
+        signal.alarm(0)
+        if stops:
+            os.kill(os.getpid(), signal.SIGTERM)
         if autoplay:
             app.inbox.put(Request(Play(), "night"))
         app.run()
