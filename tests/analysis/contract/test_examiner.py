@@ -130,7 +130,7 @@ BROKEN: dict[str, tuple[str, Callable[[Sound], Night], float]] = {
         lambda calm: Night(np.concatenate((pink(5.0, rms=0.05), silence(1.0))), over_at=50),
         5.0,
     ),
-    "S 6 LU over the target": ("C3", lambda _: Night(risen(at_lufs(pink(60.0), TARGET + 6.0))), 31.0),
+    "S 6 LU over the target": ("C3", lambda _: Night(risen(at_lufs(pink(40.0), TARGET + 6.0))), 31.0),
     "M 9 LU over the target": (
         "C3",
         lambda calm: Night(with_part(calm, 40.0, at_lufs(pink(0.5, name="loud"), TARGET + 9.0))),
@@ -167,7 +167,7 @@ def with_step() -> Sound:
 def test_what_breaks_a_clause_is_found(name: str, calm: Sound) -> None:
     """The clause is named, with the time, to a tenth of a second or the length of its window."""
     clause, night_of, at_s = BROKEN[name]
-    night = night_of(calm if clause == "C9" else calm[: frames_of(46.0)])
+    night = night_of(calm if clause == "C9" else calm[: frames_of(at_s + 6.0)])
     if clause == "C6":
         object.__setattr__(night.items[0], "gain_db", 21.0)  # no order can: it refuses such a gain
     found = examined(night)
