@@ -139,7 +139,8 @@ class TestWholeNight:
     def test_there_is_much_to_be_tamed(self, whole: Whole, hazards: Night) -> None:
         """Twelve minutes and more; without leveller and guard it startles, clicks, and exceeds C3 and C4."""
         assert whole.duration_s > 12 * 60
-        raw = figures(play(hazards, is_open=True, is_levelled=False).sound, TARGET_LUFS)
+        hot = hazards.only(*(hazard.file for hazard in hazards.hazards))
+        raw = figures(play(hot, is_open=True, is_levelled=False).sound, TARGET_LUFS)
         print(f"\nunprotected: {raw}")
         assert len(raw.startles) >= 10
         assert len(raw.bursts) >= 8
