@@ -41,8 +41,9 @@ def daemon(tmp_path: Path, sound_server: SoundServer, broker: RealBroker) -> Ite
     folder = tmp_path / "music"
     folder.mkdir()
     scream = rng_for("scream").uniform(-1, 1, (frames_of(2.0), 2)).astype("f4")
+    story = with_part(whisper(60.0), 30.0, scream)
     for name in ("one", "two"):
-        write_wav(folder / f"{name}.wav", with_part(whisper(90.0), 30.0, scream))
+        write_wav(folder / f"{name}.wav", story)
     running = Daemon(tmp_path, CONFIG.format(port=broker.port, quiet=QUIET, folder=folder))
     running.start()
     yield running

@@ -97,10 +97,10 @@ class Home:
 
 
 def write_tone(path: Path) -> None:
-    """Two minutes of a quiet sine, another one for each name: a file is known by its content."""
+    """Forty seconds of a quiet sine, another one for each name: a file is known by its content."""
     path.parent.mkdir(exist_ok=True)
     pitch = 0.03 + sum(path.stem.encode()) / 1e5
-    samples = (600 * np.sin(np.arange(120 * RATE_HZ) * pitch)).astype("<i2")
+    samples = (600 * np.sin(np.arange(40 * RATE_HZ) * pitch)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -238,7 +238,7 @@ def test_a_liked_track_can_be_chosen(home: Home) -> None:
     panel.see("liked", "ON")
     panel.entities = home.announced(matches=lambda entities: "play_track" in entities)
     assert panel.entities["play_track"]["options"] == ["Drops"]
-    row = {"title": "Drops", "playlist": "rain", "length": 120, "liked": True}
+    row = {"title": "Drops", "playlist": "rain", "length": 40, "liked": True}
     topic = "lull/bedroom/tracks"
     home.listener.wait("the list", lambda heard: heard.topic == topic and heard.fields["tracks"][:1] == [row])
     panel.use("playlist", "sea")
@@ -267,7 +267,7 @@ def test_the_media_player_follows_and_commands(home: Home) -> None:
     since = len(home.listener.heard)
     home.listener.publish(fields["command_play_topic"], fields["command_play_payload"])
     see("state", b"playing")
-    see("duration", b"120")
+    see("duration", b"40")
     home.listener.publish(fields["command_volume_topic"], "0.25")
     see("volume", b"0.25")
     home.listener.publish(fields["command_volume_topic"], "1.0")

@@ -38,7 +38,7 @@ def daemon(tmp_path: Path, sound_server: SoundServer, broker: RealBroker, listen
     """It has played a whisper for twelve seconds."""
     folder = tmp_path / "music"
     folder.mkdir()
-    write_wav(folder / "one.wav", whisper(90.0))
+    write_wav(folder / "one.wav", whisper(40.0))
     running = Daemon(tmp_path, CONFIG.format(port=broker.port, folder=folder))
     running.start()
     listener.wait_state("idle", lambda fields: fields["state"] == "idle")

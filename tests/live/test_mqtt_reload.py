@@ -38,7 +38,7 @@ class Reloads:
     def __init__(self, folder: Path, keys: Path) -> None:
         self._folder = folder
         (folder / "music").mkdir()
-        write_wav(folder / "music" / "one.wav", sine(440.0, 60.0, peak=0.25))
+        write_wav(folder / "music" / "one.wav", sine(440.0, 30.0, peak=0.25))
         self.broker = RealBroker()
         self.other_port, self.tls_port = free_port(), free_port()
         pair = (f"certfile {keys}/broker.crt", f"keyfile {keys}/broker.key")

@@ -38,7 +38,7 @@ class House:
         music = folder / "music"
         music.mkdir()
         for name, hz in (("one", 440.0), ("two", 640.0)):
-            write_wav(music / f"{name}.wav", sine(hz, 120.0, peak=0.25))
+            write_wav(music / f"{name}.wav", sine(hz, 40.0, peak=0.25))
         self.memory = folder / "state" / "memory.db"
         self.daemon = Daemon(folder, CONFIG.format(port=port, folder=music))
         self.listener = listener

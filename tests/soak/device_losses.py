@@ -49,7 +49,7 @@ def house(folder: Path) -> Iterator[tuple[Daemon, Listener, SoundServer]]:
     """A daemon that plays a tone."""
     music = folder / "music"
     music.mkdir()
-    write_wav(music / "tone.wav", sine(440.0, 600.0, peak=0.25))
+    write_wav(music / "tone.wav", sine(440.0, 60.0, peak=0.25))
     with bedroom() as (broker, server, listener), ExitStack() as stack:
         daemon = Daemon(folder, CONFIG.format(port=broker.port, folder=music))
         daemon.start()
