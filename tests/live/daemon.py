@@ -17,6 +17,12 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from player.audio.decoder.vlc_decoder import DecoderSettings, VlcDecoder
+from player.config import load
+from player.library.file_id import mark_of
+from player.library.files import FileLibrary
+from player.library.scan_worker import measure_file
+from player.storage.measurements_db import MeasurementsDb
 from tests import schema_check as schemas
 from tests.paths import ROOT
 
@@ -161,11 +167,13 @@ class Daemon:
             )  # fmt: skip
 
     def measure(self) -> None:
-        """Measure its tracks first, as it would by itself within a while."""
-        subprocess.run(
-            [sys.executable, "-m", "player", "scan", "--config", str(self.config)],
-            cwd=ROOT, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        """Measure its tracks first, as it would by itself within a while; `lull scan` would begin three processes."""
+        config = load(self.config)
+        store, decoder = MeasurementsDb(config.state_dir), VlcDecoder(DecoderSettings(is_piped=True))
+        for playlist in config.settings.playlists:
+            for path in FileLibrary(store).read(playlist).unmeasured:
+                store.keep(mark_of(path), measure_file(decoder, path, lambda _at_s: None))
+        store.close()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
