@@ -202,7 +202,7 @@ def test_it_fits(bedside: Bedside, browser: Browser, tmp_path: Path, width: int)
     """Nothing is cut off sideways, no two buttons overlap, each can be hit with a thumb, and each has a name."""
     browser.resize(width, 720)
     browser.open(bedside.address())
-    browser.until("online", lambda: browser.text("#link") == "Online")
+    browser.until("its state", lambda: browser.text("#state") == "Silent")
     browser.picture(tmp_path / f"{width}.png")
     assert browser.run("return innerWidth") == width
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
