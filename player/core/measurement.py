@@ -10,7 +10,7 @@ from player.core.limits import MAX_GAIN_DB
 from player.core.text import clean_text
 from player.core.validation import check_range
 
-MEASURING: Final = 19
+MEASURING: Final = 20
 """Version of the measuring; results of an older version are measured again."""
 MAX_CHAPTERS: Final = 1000
 PEAKS_COST_DB: Final = 3.0

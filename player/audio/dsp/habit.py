@@ -23,9 +23,10 @@ lowered for 14 % of its time.)
 
 Sounds of different kinds do not make a habit together: a bark, an alarm, a shout and a jingle in a minute and a half
 are four strangers. What 80 % of the stretches reach is habitual whatever it is: each word of a reader has another
-spectrum. More than 6 dB over that (15 dB in an octave) only what sounds of one kind reach so often is habitual, with
-2 dB more (4 dB). They are of one kind where their spectra, each relative to its largest octave, differ by at most 5 dB
-rms and the balance of the ears by at most 8 dB.
+spectrum. More than 5 dB over that only what sounds of one kind reach so often is habitual, with 2 dB more. They are of
+one kind where their spectra, each relative to its largest octave, differ by at most 5 dB rms and the balance of the
+ears by at most 8 dB. Half-seconds that are as a whole more than 3 dB over the habit of the whole, found in this way, do
+not count for the habit of an octave. (When they did, the hazards of a minute together raised it by 13 to 18 dB.)
 
 All that is asked of a track is found from its largest levels in each half-second.
 
@@ -53,10 +54,12 @@ _INTRODUCING: Final = 13
 _TIMES: Final = 4
 _SPAN: Final = 9
 """A level that comes back `_TIMES` times over this many stretches is habitual."""
-_AGAIN_DB: Final = np.array([9.0] * 3 + [18.0] * (len(STREAMS) - 3))
-"""Maximum by which sounds that come back raise the habit: the whole and each ear, then the octaves."""
+_AGAIN_DB: Final = 9.0
+_OCTAVE_AGAIN_DB: Final = 18.0
+"""Maximum by which sounds that come back raise the habit of the whole and of each ear, and that of an octave."""
 _WHOLE: Final = slice(0, 3)
 """The whole and each ear."""
+_OCTAVES: Final = slice(3, len(STREAMS))
 HALF: Final = round(0.5 / BAND_S)
 HALVES: Final = STRETCH // HALF
 """Half-seconds in a stretch."""
@@ -65,10 +68,12 @@ _LONGEST: Final = round(8.0 / BAND_S) // HALF
 """A sound across the border of two stretches counts once if it lasts at most this many half-seconds."""
 _SURE_SHARE: Final = 0.8
 """A level that this share of the stretches reach is habitual whatever the sounds are; pauses do not count."""
-_MIXED_DB: Final = np.array([6.0] * 3 + [15.0] * (len(STREAMS) - 3))
+_MIXED_DB: Final = 5.0
 """Maximum by which sounds of different kinds raise the habit over that level."""
-_ONE_KIND_DB: Final = np.array([2.0] * 3 + [4.0] * (len(STREAMS) - 3))
+_ONE_KIND_DB: Final = 2.0
 """Sounds of one kind that reach a level with this much more reach it."""
+_LOUD_DB: Final = 3.0
+"""Half-seconds that are as a whole this far over the habit of the whole do not count for octaves."""
 _ALIKE_DB: Final = 5.0
 """Maximum difference, as the root of the mean square over the octaves, of the spectra of two sounds of one kind."""
 _SPECTRUM_DB: Final = 25.0
@@ -122,16 +127,15 @@ def habit_of_stretches(halves: BandPowers) -> BandPowers:
     half a stretch belongs to the last stretch.
     """
     reached, anew = _reached(halves)
-    count = len(reached)
-    width = min(STRETCHES, count)
-    windows, in_order = (np.lib.stride_tricks.sliding_window_view(one, width, axis=0) for one in (reached, anew))
-    usual = _habit_of(windows, in_order, _by_stretch(halves, count))
-    at = np.arange(count)
-    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
-    best: BandPowers = np.maximum.reduce(views)
-    best[:, _WHOLE] = _known(reached[:, _WHOLE], best[:, _WHOLE])
-    steps = _FOLLOW_DB * at[:, np.newaxis]
-    followed: BandPowers = np.minimum.accumulate(best - steps, axis=0) + steps
+    habit = np.empty_like(reached)
+    sounds = _by_stretch(halves, len(reached))
+    habit[:, _WHOLE] = _around(reached[:, _WHOLE], anew[:, _WHOLE], _AGAIN_DB, sounds)
+    stretch = np.minimum(np.arange(len(halves)) // HALVES, len(habit) - 1)
+    rest, rest_anew = _reached(halves, habit[stretch, :1] + _LOUD_DB)
+    habit[:, _OCTAVES] = _around(rest[:, _OCTAVES], rest_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB)
+    habit[:, _WHOLE] = _known(reached[:, _WHOLE], habit[:, _WHOLE])
+    steps = _FOLLOW_DB * np.arange(len(habit))[:, np.newaxis]
+    followed: BandPowers = np.minimum.accumulate(habit - steps, axis=0) + steps
     return followed
 
 
@@ -144,23 +148,46 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
         excerpts: the largest level of each excerpt, which do not count for sounds that come back.
         halves: the largest level of each half-second until now, as many as whole stretches have.
     """
+    count = len(excerpts) + len(halves) // HALVES
+    most_below = _MOST_BELOW if count <= _INTRODUCING else count
+    sounds = _by_stretch(np.concatenate((np.repeat(excerpts, HALVES, axis=0), halves)), count)
+    habit = np.empty(len(STREAMS))
     reached, anew = _reached(halves) if len(halves) else (halves, halves)
-    known = np.concatenate((excerpts, reached))
-    most_below = _MOST_BELOW if len(known) <= _INTRODUCING else len(known)
-    sounds = _by_stretch(np.concatenate((np.repeat(excerpts, HALVES, axis=0), halves)), len(known))
-    habit: BandPowers = _habit_of(known.T[np.newaxis], anew.T[np.newaxis], sounds, most_below)[0]
+    known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((excerpts, reached)), anew))
+    habit[_WHOLE] = _habit_of(known[:, _WHOLE], known_anew[:, _WHOLE], _AGAIN_DB, sounds, most_below)
+    most = habit[0] + _LOUD_DB
+    rest, rest_anew = _reached(halves, most) if len(halves) else (halves, halves)
+    rest = np.concatenate((np.where(excerpts[:, :1] > most, -np.inf, excerpts), rest))
+    known, known_anew = (one.T[np.newaxis] for one in (rest, rest_anew))
+    habit[_OCTAVES] = _habit_of(known[:, _OCTAVES], known_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB, most_below=most_below)
     if len(halves):
         habit[_WHOLE] = np.minimum(habit, _not_new(reached, habit[np.newaxis])[-1] + _NEW_DB)[_WHOLE]
     return habit
 
 
-def _reached(halves: BandPowers) -> tuple[BandPowers, BandPowers]:
-    """The largest level of each stretch, and the same without sounds that count in the stretch beside it."""
+def _around(reached: BandPowers, anew: BandPowers, again_db: float, sounds: BandPowers | None = None) -> BandPowers:
+    """What is habitual before, around or after each stretch, whichever is highest; see `_habit_of`."""
+    count = len(reached)
+    width = min(STRETCHES, count)
+    windows, in_order = (np.lib.stride_tricks.sliding_window_view(one, width, axis=0) for one in (reached, anew))
+    usual = _habit_of(windows, in_order, again_db, sounds)
+    at = np.arange(count)
+    views = [usual[np.clip(at - back, 0, len(usual) - 1)] for back in (0, width // 2, width - 1)]
+    highest: BandPowers = np.maximum.reduce(views)
+    return highest
+
+
+def _reached(halves: BandPowers, most: BandPowers | float = np.inf) -> tuple[BandPowers, BandPowers]:
+    """The largest level of each stretch, and the same without sounds that count in the stretch beside it.
+
+    Half-seconds that are as a whole over ``most``, one number or shape (halves, 1), do not count; -inf for a stretch of
+    which nothing is left.
+    """
     count = max(1, round(len(halves) / HALVES))
-    inside = _by_stretch(halves, count)
-    own = np.where(_counts_beside(inside), -np.inf, inside).max(axis=1)
-    rest = halves[count * HALVES :].max(axis=0, initial=-np.inf)
-    reached = inside.max(axis=1)
+    beside = _counts_beside(_by_stretch(halves, count))
+    counting = np.where(halves[:, :1] > most, -np.inf, halves)
+    inside, rest = _by_stretch(counting, count), counting[count * HALVES :].max(axis=0, initial=-np.inf)
+    reached, own = inside.max(axis=1), np.where(beside, -np.inf, inside).max(axis=1)
     reached[-1], own[-1] = np.maximum(reached[-1], rest), np.maximum(own[-1], rest)
     return reached, own
 
@@ -195,53 +222,69 @@ def _by_stretch(halves: BandPowers, count: int) -> BandPowers:
     return whole.reshape(count, HALVES, -1)
 
 
-def _habit_of(windows: BandPowers, in_order: BandPowers, sounds: BandPowers, most_below: int = STRETCHES) -> BandPowers:
+def _habit_of(
+    windows: BandPowers,
+    in_order: BandPowers,
+    again_db: float,
+    sounds: BandPowers | None = None,
+    most_below: int = STRETCHES,
+) -> BandPowers:
     """The level that most stretches (the last axis) reach, or that comes back in the stretches that are in order.
 
-    Where sounds of different kinds are needed for that, it is little over what nearly all stretches reach.
+    Stretches of which nothing is left (-inf) do not count, unless there is no other: then it is -120.
 
     Args:
         windows: the largest levels of the stretches, shape (windows, streams, stretches).
         in_order: those that count for sounds that come back, the last ones of each window.
-        sounds: the half-seconds of the stretches of the first window and of all later ones, see `_by_stretch`.
+        again_db: by how much these raise the habit at most.
+        sounds: the half-seconds of the stretches of the first window and of all later ones, see `_by_stretch`: where
+            sounds of different kinds are needed for that level, it is little over what nearly all stretches reach.
+            The streams are the whole and each ear.
         most_below: at most this many stretches are below the level that most reach.
     """
     width = windows.shape[-1]
-    rank = min(int((1.0 - HABITUAL_SHARE) * (width - 1)), most_below)
     ordered = np.sort(windows, axis=-1)
-    often, back = ordered[..., rank].copy(), _come_back(in_order)
-    pauses = (ordered < often[..., np.newaxis] - _FAINT_DB).sum(axis=-1, keepdims=True)
-    least = pauses + ((1.0 - _SURE_SHARE) * (width - 1 - pauses)).astype(np.intp)
-    sure = np.take_along_axis(ordered, least, axis=-1)[..., 0] + _MIXED_DB
-    for at in np.flatnonzero((np.maximum(often, back) > sure).any(axis=1)).tolist():
-        kinds = _kinds(sounds[at : at + width])
-        of_one = np.sort(kinds, axis=-1)[..., rank].max(axis=0) + _ONE_KIND_DB
-        again = _come_back(kinds[..., width - in_order.shape[-1] :]).max(axis=0) + _ONE_KIND_DB
-        often[at] = np.minimum(often[at], np.maximum(of_one, sure[at]))
-        back[at] = np.minimum(back[at], np.maximum(again, sure[at]))
-    habit: BandPowers = np.maximum(often, np.minimum(back, often + _AGAIN_DB))
+    empty = np.isneginf(ordered).sum(axis=-1, keepdims=True)
+    below = np.minimum(((1.0 - HABITUAL_SHARE) * (width - 1 - empty)).astype(np.intp), most_below)
+    often = np.take_along_axis(ordered, np.minimum(empty + below, width - 1), axis=-1)[..., 0]
+    often, back = np.maximum(often, _QUIET_LUFS), _come_back(in_order)
+    if sounds is not None:
+        pauses = (ordered < often[..., np.newaxis] - _FAINT_DB).sum(axis=-1, keepdims=True)
+        least = pauses + ((1.0 - _SURE_SHARE) * (width - 1 - pauses)).astype(np.intp)
+        sure = np.take_along_axis(ordered, least, axis=-1)[..., 0] + _MIXED_DB
+        for at in np.flatnonzero((np.maximum(often, back) > sure).any(axis=1)).tolist():
+            kinds, own = _kinds(sounds[at : at + width])
+            of_one = np.sort(kinds, axis=-1)[..., below[at, 0, 0]].max(axis=0) + _ONE_KIND_DB
+            again = _come_back(own[..., width - in_order.shape[-1] :]).max(axis=0) + _ONE_KIND_DB
+            often[at] = np.minimum(often[at], np.maximum(of_one, sure[at]))
+            back[at] = np.minimum(back[at], np.maximum(again, sure[at]))
+    habit: BandPowers = np.maximum(often, np.minimum(back, often + again_db))
     return habit
 
 
-def _kinds(sounds: BandPowers) -> BandPowers:
-    """What sounds of one kind reach in each stretch, shape (kinds, streams, stretches); -inf where there is none.
+def _kinds(sounds: BandPowers) -> tuple[BandPowers, BandPowers]:
+    """What sounds of one kind reach in each stretch, and the same without sounds that count in the stretch beside it.
 
-    A kind are the half-seconds whose spectrum and balance are those of the loudest one of a stretch, for each stream
-    another. ``sounds``: shape (stretches, half-seconds, streams).
+    Shape (kinds, 3, stretches), the whole and each ear; -inf where there is none. A kind are the half-seconds whose
+    spectrum and balance are those of the loudest one of a stretch: as a whole, or in one ear.
+
+    ``sounds``: shape (stretches, half-seconds, streams).
     """
     count, halves, streams = sounds.shape
     flat = np.maximum(sounds, _QUIET_LUFS).reshape(-1, streams)
-    octaves = flat[:, _WHOLE.stop :]
+    octaves = flat[:, _OCTAVES]
     spectra = np.maximum(octaves - octaves.max(axis=1, keepdims=True), -_SPECTRUM_DB)
     balance = flat[:, 1] - flat[:, 2]
-    loudest = (sounds.argmax(axis=1) + halves * np.arange(count)[:, np.newaxis]).ravel()
+    loudest = (sounds[..., _WHOLE].argmax(axis=1) + halves * np.arange(count)[:, np.newaxis]).ravel()
     squares = np.square(spectra)
     apart = squares[loudest].sum(axis=1)[:, np.newaxis] + squares.sum(axis=1) - 2.0 * spectra[loudest] @ spectra.T
     is_alike = apart <= spectra.shape[1] * _ALIKE_DB**2
     is_alike &= np.abs(balance[loudest][:, np.newaxis] - balance) <= _BALANCE_DB
-    levels = np.where(is_alike.reshape(count, streams, -1), flat.T, -np.inf)
-    reached: BandPowers = levels.reshape(count, streams, count, halves).max(axis=-1)
-    return reached
+    levels = np.where(is_alike[:, np.newaxis], flat[:, _WHOLE].T, -np.inf)
+    beside = _counts_beside(sounds).reshape(-1, streams)[:, _WHOLE].T
+    reached, own = (one.reshape(len(levels), -1, count, halves).max(axis=-1)
+                    for one in (levels, np.where(beside, -np.inf, levels)))  # fmt: skip
+    return reached, own
 
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:

@@ -61,19 +61,56 @@ def test_sounds_of_different_kinds_are_no_habit_together() -> None:
         there = slice(round(at_s * 2), round(at_s * 2) + 12)
         mixed[there, :3] = mixed[there, 3 + number] = SHOUT
     assert habit(one) == {SHOUT}
-    assert habit(mixed) == {RAIN + 6.0}
+    assert habit(mixed) == {RAIN + 5.0}
     words = mixed.copy()
     words[::4, :3] = SHOUT
     assert habit(words) == {SHOUT}
 
 
 def test_different_sounds_that_come_back_are_no_habit_together() -> None:
-    """Four sounds in a minute raise the habit by 9 dB where they are of one kind, by 6 where each is of its own."""
+    """Four sounds in a minute raise the habit by 9 dB where they are of one kind, by 5 where each is of its own."""
     halves = levels([])
     for number, at_s in enumerate((11.0, 26.0, 46.0, 66.0)):
         there = slice(round(at_s * 2), round(at_s * 2) + 2)
         halves[there, :3] = halves[there, 3 + number] = SHOUT
-    assert habit(halves) == {RAIN + 6.0}
+    assert habit(halves) == {RAIN + 5.0}
+
+
+def test_a_sound_across_a_border_counts_once_among_those_of_its_kind() -> None:
+    """Two of one kind, each in two stretches, and two others are no habit together."""
+    halves = levels([])
+    for octave, at_s, lasts_s in ((0, 13.0, 4.0), (1, 28.0, 1.0), (2, 46.0, 1.0), (0, 63.0, 4.0)):
+        there = slice(round(at_s * 2), round((at_s + lasts_s) * 2))
+        halves[there, :3] = halves[there, 3 + octave] = SHOUT
+    assert habit(halves) == {RAIN + 5.0}
+
+
+def test_what_is_louder_than_the_habit_of_the_whole_does_not_count_for_an_octave() -> None:
+    """Seven sounds in most stretches, each of its own kind and all with 8 kHz; without the whole 8 kHz is habitual."""
+    halves = levels([])
+    for number, at_s in enumerate((8.0, 13.0, 28.0, 33.0, 48.0, 53.0, 68.0)):
+        there = slice(round(at_s * 2), round(at_s * 2) + 12)
+        halves[there, :3] = halves[there, 3 + number % 6] = SHOUT
+        halves[there, -1] = SHOUT - 1.0
+    assert octave_habit(halves) == {RAIN}
+    halves[:, :3] = RAIN
+    assert octave_habit(halves) == {SHOUT - 1.0}
+
+
+def test_an_octave_has_a_habit_where_every_stretch_is_too_loud_to_count() -> None:
+    """One stretch in four is rain, the others are of different kinds: the habit stays a number, and is the rain's."""
+    halves = levels([])
+    for number in range(16):
+        if number % 4:
+            there = slice(number * 10, number * 10 + 10)
+            halves[there, :3] = halves[there, 3 + number % 7] = SHOUT
+    assert octave_habit(halves) == {RAIN}
+
+
+def octave_habit(halves: BandPowers) -> set[float]:
+    """The habit of the highest octave, planned ahead and live."""
+    nothing = np.zeros((0, len(STREAMS)))
+    return {float(habit_of_stretches(halves)[:, -1].max()), float(habit_so_far(nothing, halves)[-1])}
 
 
 def test_what_lasts_longer_than_8_s_counts_in_each_stretch() -> None:
