@@ -22,11 +22,15 @@ too. It lasts as long as it stays within 6 dB of what both stretches reach, paus
 lowered for 14 % of its time.)
 
 Sounds of different kinds do not make a habit together: a bark, an alarm, a shout and a jingle in a minute and a half
-are four strangers. What 80 % of the stretches reach is habitual whatever it is: each word of a reader has another
-spectrum. More than 5 dB over that only what sounds of one kind reach so often is habitual, with 2 dB more. They are of
-one kind where their spectra, each relative to its largest octave, differ by at most 5 dB rms and the balance of the
-ears by at most 8 dB. Half-seconds that are as a whole more than 3 dB over the habit of the whole, found in this way, do
-not count for the habit of an octave. (When they did, the hazards of a minute together raised it by 13 to 18 dB.)
+are four strangers. What at least 81 % of the stretches reach is habitual whatever it is: each word of a reader has
+another spectrum. More than 5 dB over that only what sounds of one kind reach so often is habitual, with 2 dB more. They
+are of one kind where their spectra, each relative to its largest octave, differ by at most 5 dB rms. Half-seconds that
+are as a whole more than 3 dB over the habit of the whole, found in this way, do not count for the habit of an octave.
+(When they did, the hazards of a minute together raised it by 13 to 18 dB.)
+
+A voice that goes from ear to ear is one sound: what was heard in one ear is not new in the other, and what comes back
+in an ear raises its habit up to that of the louder ear. (A whisper that changed sides every 20 s was lowered for half
+of its time, by up to 37 dB, each time as something new.)
 
 All that is asked of a track is found from its largest levels in each half-second.
 
@@ -60,13 +64,18 @@ _OCTAVE_AGAIN_DB: Final = 18.0
 _WHOLE: Final = slice(0, 3)
 """The whole and each ear."""
 _OCTAVES: Final = slice(3, len(STREAMS))
+_EARS: Final = slice(1, 3)
+_LOUDER: Final = slice(3, 4)
+"""The louder ear, see `_with_louder_ear`."""
+_IN_EITHER: Final = [0, 3, 3]
+"""The whole, and for each ear the louder one."""
 HALF: Final = round(0.5 / BAND_S)
 HALVES: Final = STRETCH // HALF
 """Half-seconds in a stretch."""
 _WITHIN_DB: Final = 6.0
 _LONGEST: Final = round(8.0 / BAND_S) // HALF
 """A sound across the border of two stretches counts once if it lasts at most this many half-seconds."""
-_SURE_SHARE: Final = 0.8
+_SURE_SHARE: Final = 0.81
 """A level that this share of the stretches reach is habitual whatever the sounds are; pauses do not count."""
 _MIXED_DB: Final = 5.0
 """Maximum by which sounds of different kinds raise the habit over that level."""
@@ -78,8 +87,6 @@ _ALIKE_DB: Final = 5.0
 """Maximum difference, as the root of the mean square over the octaves, of the spectra of two sounds of one kind."""
 _SPECTRUM_DB: Final = 25.0
 """An octave further below the largest counts as this far below it."""
-_BALANCE_DB: Final = 8.0
-"""Maximum difference of the balance of the ears of two sounds of one kind."""
 _QUIET_LUFS: Final = -120.0
 _LATELY: Final = 8
 _INTRODUCED: Final = 3
@@ -129,11 +136,12 @@ def habit_of_stretches(halves: BandPowers) -> BandPowers:
     reached, anew = _reached(halves)
     habit = np.empty_like(reached)
     sounds = _by_stretch(halves, len(reached))
-    habit[:, _WHOLE] = _around(reached[:, _WHOLE], anew[:, _WHOLE], _AGAIN_DB, sounds)
+    heard = _with_louder_ear(reached)
+    habit[:, _WHOLE] = _around(heard, _with_louder_ear(anew), _AGAIN_DB, sounds)[:, _WHOLE]
     stretch = np.minimum(np.arange(len(halves)) // HALVES, len(habit) - 1)
     rest, rest_anew = _reached(halves, habit[stretch, :1] + _LOUD_DB)
     habit[:, _OCTAVES] = _around(rest[:, _OCTAVES], rest_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB)
-    habit[:, _WHOLE] = _known(reached[:, _WHOLE], habit[:, _WHOLE])
+    habit[:, _WHOLE] = _known(heard[:, _IN_EITHER], habit[:, _WHOLE])
     steps = _FOLLOW_DB * np.arange(len(habit))[:, np.newaxis]
     followed: BandPowers = np.minimum.accumulate(habit - steps, axis=0) + steps
     return followed
@@ -152,16 +160,17 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     most_below = _MOST_BELOW if count <= _INTRODUCING else count
     sounds = _by_stretch(np.concatenate((np.repeat(excerpts, HALVES, axis=0), halves)), count)
     habit = np.empty(len(STREAMS))
-    reached, anew = _reached(halves) if len(halves) else (halves, halves)
-    known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((excerpts, reached)), anew))
-    habit[_WHOLE] = _habit_of(known[:, _WHOLE], known_anew[:, _WHOLE], _AGAIN_DB, sounds, most_below)
+    reached, anew = (_with_louder_ear(one) for one in (_reached(halves) if len(halves) else (halves, halves)))
+    known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((_with_louder_ear(excerpts), reached)), anew))
+    habit[_WHOLE] = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0, _WHOLE]
     most = habit[0] + _LOUD_DB
     rest, rest_anew = _reached(halves, most) if len(halves) else (halves, halves)
     rest = np.concatenate((np.where(excerpts[:, :1] > most, -np.inf, excerpts), rest))
     known, known_anew = (one.T[np.newaxis] for one in (rest, rest_anew))
     habit[_OCTAVES] = _habit_of(known[:, _OCTAVES], known_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB, most_below=most_below)
     if len(halves):
-        habit[_WHOLE] = np.minimum(habit, _not_new(reached, habit[np.newaxis])[-1] + _NEW_DB)[_WHOLE]
+        not_new = _not_new(reached[:, _IN_EITHER], habit[np.newaxis, _WHOLE])[-1]
+        habit[_WHOLE] = np.minimum(habit[_WHOLE], not_new + _NEW_DB)
     return habit
 
 
@@ -239,7 +248,7 @@ def _habit_of(
         again_db: by how much these raise the habit at most.
         sounds: the half-seconds of the stretches of the first window and of all later ones, see `_by_stretch`: where
             sounds of different kinds are needed for that level, it is little over what nearly all stretches reach.
-            The streams are the whole and each ear.
+            The streams are those of `_with_louder_ear`.
         most_below: at most this many stretches are below the level that most reach.
     """
     width = windows.shape[-1]
@@ -252,39 +261,46 @@ def _habit_of(
         pauses = (ordered < often[..., np.newaxis] - _FAINT_DB).sum(axis=-1, keepdims=True)
         least = pauses + ((1.0 - _SURE_SHARE) * (width - 1 - pauses)).astype(np.intp)
         sure = np.take_along_axis(ordered, least, axis=-1)[..., 0] + _MIXED_DB
+        sure[:, _EARS] = np.maximum(sure[:, _EARS], sure[:, _LOUDER])
         for at in np.flatnonzero((np.maximum(often, back) > sure).any(axis=1)).tolist():
             kinds, own = _kinds(sounds[at : at + width])
             of_one = np.sort(kinds, axis=-1)[..., below[at, 0, 0]].max(axis=0) + _ONE_KIND_DB
             again = _come_back(own[..., width - in_order.shape[-1] :]).max(axis=0) + _ONE_KIND_DB
             often[at] = np.minimum(often[at], np.maximum(of_one, sure[at]))
             back[at] = np.minimum(back[at], np.maximum(again, sure[at]))
-    habit: BandPowers = np.maximum(often, np.minimum(back, often + again_db))
+    most = often + again_db
+    if sounds is not None:
+        most[:, _EARS] = np.maximum(most[:, _EARS], often[:, _LOUDER])
+    habit: BandPowers = np.maximum(often, np.minimum(back, most))
     return habit
 
 
 def _kinds(sounds: BandPowers) -> tuple[BandPowers, BandPowers]:
     """What sounds of one kind reach in each stretch, and the same without sounds that count in the stretch beside it.
 
-    Shape (kinds, 3, stretches), the whole and each ear; -inf where there is none. A kind are the half-seconds whose
-    spectrum and balance are those of the loudest one of a stretch: as a whole, or in one ear.
+    Shape (kinds, 4, stretches), streams as in `_with_louder_ear`; -inf where there is none. A kind are the half-seconds
+    whose spectrum is that of the loudest one of a stretch: as a whole, or in one ear.
 
     ``sounds``: shape (stretches, half-seconds, streams).
     """
     count, halves, streams = sounds.shape
-    flat = np.maximum(sounds, _QUIET_LUFS).reshape(-1, streams)
-    octaves = flat[:, _OCTAVES]
+    octaves = np.maximum(sounds, _QUIET_LUFS).reshape(-1, streams)[:, _OCTAVES]
     spectra = np.maximum(octaves - octaves.max(axis=1, keepdims=True), -_SPECTRUM_DB)
-    balance = flat[:, 1] - flat[:, 2]
-    loudest = (sounds[..., _WHOLE].argmax(axis=1) + halves * np.arange(count)[:, np.newaxis]).ravel()
+    heard = _with_louder_ear(sounds)
+    loudest = (heard.argmax(axis=1) + halves * np.arange(count)[:, np.newaxis]).ravel()
     squares = np.square(spectra)
     apart = squares[loudest].sum(axis=1)[:, np.newaxis] + squares.sum(axis=1) - 2.0 * spectra[loudest] @ spectra.T
     is_alike = apart <= spectra.shape[1] * _ALIKE_DB**2
-    is_alike &= np.abs(balance[loudest][:, np.newaxis] - balance) <= _BALANCE_DB
-    levels = np.where(is_alike[:, np.newaxis], flat[:, _WHOLE].T, -np.inf)
-    beside = _counts_beside(sounds).reshape(-1, streams)[:, _WHOLE].T
-    reached, own = (one.reshape(len(levels), -1, count, halves).max(axis=-1)
-                    for one in (levels, np.where(beside, -np.inf, levels)))  # fmt: skip
+    levels, beside = (one.reshape(count * halves, -1).T for one in (heard, _counts_beside(heard)))
+    alike = np.where(is_alike[:, np.newaxis], levels, -np.inf)
+    reached, own = (one.reshape(len(loudest), -1, count, halves).max(axis=-1)
+                    for one in (alike, np.where(beside, -np.inf, alike)))  # fmt: skip
     return reached, own
+
+
+def _with_louder_ear(levels: BandPowers) -> BandPowers:
+    """The whole, each ear and the louder ear, from levels whose last axis are the streams."""
+    return np.concatenate((levels[..., _WHOLE], levels[..., _EARS].max(axis=-1, keepdims=True)), axis=-1)
 
 
 def _known(reached: BandPowers, usual: BandPowers) -> BandPowers:

@@ -76,6 +76,27 @@ def test_different_sounds_that_come_back_are_no_habit_together() -> None:
     assert habit(halves) == {RAIN + 5.0}
 
 
+def test_a_voice_that_goes_from_ear_to_ear_is_one_sound() -> None:
+    """Each ear has it for 20 s in turns, so in half of the stretches: neither ear is ever surprised by it."""
+    halves = levels([(0.0, 120.0)], 120.0)
+    for second in range(0, 120, 20):
+        halves[second * 2 : second * 2 + 40, 1 + second // 20 % 2] = RAIN - 20.0
+    assert (habit_of_stretches(halves)[:, :3] == SHOUT).all()
+    nothing = np.zeros((0, len(STREAMS)))
+    assert [habit_so_far(nothing, halves[: end_s * 2])[1:3].tolist() for end_s in (80, 90, 120)] == [[SHOUT] * 2] * 3
+
+
+@pytest.mark.parametrize("ear", [1, 2])
+def test_an_ear_without_the_voice_has_a_habit_of_its_own(ear: int) -> None:
+    """A voice in the other ear: two shouts in this one are none, and four of one kind raise it to the voice alone."""
+    for times_s, expected in (((30.0, 60.0), RAIN - 20.0), ((12.0, 30.0, 50.0, 70.0), RAIN)):
+        halves = levels([])
+        halves[:, ear] = RAIN - 20.0
+        for at_s in times_s:
+            halves[round(at_s * 2), [0, ear]] = SHOUT
+        assert float(habit_of_stretches(halves)[:, ear].max()) == expected
+
+
 def test_a_sound_across_a_border_counts_once_among_those_of_its_kind() -> None:
     """Two of one kind, each in two stretches, and two others are no habit together."""
     halves = levels([])
