@@ -195,12 +195,14 @@ class Snapshot:
         PublishedKey(
             "timer.set",
             or_null(json.SECONDS),
-            "what it was set to, of this session or of the next; null in other modes",
+            "what it was set to, of this session or of the next; null in other modes, and in silence for a time of day",
         ),
     ]
     timer_until: Annotated[
         time | None,
-        PublishedKey("timer.until", or_null(json.TIME_OF_DAY), "the time of day it was set to, likewise"),
+        PublishedKey(
+            "timer.until", or_null(json.TIME_OF_DAY), "the time of day it was set to, likewise; null without one"
+        ),
     ]
     timer_ends: Annotated[
         datetime | None,
