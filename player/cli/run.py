@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from player.cli.exit_codes import USAGE
 from player.cli.paths import CONFIG_ORDER, add_config, chosen_config
-from player.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from player.app.daemon import Daemon
     from player.config import Config
+    from player.core.snapshot import Snapshot
     from player.system.bounded import BoundedCall
 
 HELD_S: Final = 5.0

@@ -67,6 +67,14 @@ def test_stop_and_status_import_only_what_they_need(word: str) -> None:
     assert loaded.isdisjoint(NEEDLESS)
 
 
+def test_the_daemon_hears_a_stop_before_it_loads_its_parts() -> None:
+    """Until then a stop ends the process at once, and the next start resumes what was interrupted."""
+    program = "import sys; import player.cli.main, player.cli.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    own = {name for name in done.stdout.split() if name.startswith("player.") and not name.startswith("player.cli")}
+    assert own == {"player.core", "player.core.errors"}
+
+
 @pytest.mark.slow
 def test_a_config_without_triggers_loads_neither_their_rules_nor_input_devices(tmp_path: Path) -> None:
     """Each command to a speaker reads the config; the clock, inotify and sysfs are for the daemon."""
