@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.paths import DEFAULT_CONFIG, add_config, config_file
 from player.cli.terminal import show
 from player.core.days import DAYS
-from player.core.errors import ConfigError, LullError
+from player.core.errors import ConfigError, WrongUsage
 from player.core.settings.audio import AudioSettings, Channels, OutputKind
 from player.core.settings.bed import Bed, named_beds
 from player.core.settings.mqtt import MqttSettings
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from player.storage.memory_db import calibration_in
 
     if args.file is not None and args.config is not None:
-        raise LullError("give the config once, as FILE or with --config")
+        raise WrongUsage("give the config once, as FILE or with --config")
     path: Path = args.file or config_file(args.config) or DEFAULT_CONFIG
     try:
         one = args.device is not None

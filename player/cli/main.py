@@ -14,7 +14,7 @@ from typing import Final
 
 from player import __version__
 from player.cli.exit_codes import CLOSED_PIPE, DONE, INTERRUPTED, REFUSED, USAGE
-from player.core.errors import LullError, Refused, did_you_mean
+from player.core.errors import LullError, Refused, WrongUsage, did_you_mean
 
 COMMANDS: Final = {
     "run": "run",
@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except LullError as error:
         _complain(f"lull: {error}")
-        return REFUSED
+        return USAGE if isinstance(error, WrongUsage) else REFUSED
     except ImportError as error:
         if (error.name or "").startswith("player"):
             raise

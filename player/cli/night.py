@@ -20,7 +20,7 @@ from player.cli.measure_first import measure_first, open_store
 from player.cli.paths import HOME, RUNNING, add_config, check_paths, chosen_config, own_home
 from player.cli.private_broker import PrivateBroker
 from player.cli.terminal import LiveLine, Progress
-from player.core.errors import LullError, SinkError, StoreError
+from player.core.errors import LullError, SinkError, StoreError, WrongUsage
 from player.core.events import has_file
 from player.core.settings.audio import AudioSettings, OutputKind
 from player.core.settings.mqtt import MqttSettings
@@ -92,9 +92,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find what can be used, print it, and play until Ctrl-C or the end of the session's timer."""
     if args.config is not None and args.paths:
-        raise LullError("give PATHs or --config, not both")
+        raise WrongUsage("give PATHs or --config, not both")
     if args.config is None and args.device is not None:
-        raise LullError("--device names one of the speakers of a config; give that with --config")
+        raise WrongUsage("--device names one of the speakers of a config; give that with --config")
     home: Path = own_home() if args.home is None else args.home.expanduser()
     if (user := become_owner_of(home)) is not None:
         print(f"note: playing as {user}, who owns {home}")

@@ -15,6 +15,10 @@ class LullError(Exception):
     """The base class: a fault from outside, not one of the code."""
 
 
+class WrongUsage(LullError):
+    """Words or options of the command line that contradict each other."""
+
+
 class ConfigError(LullError):
     """A config that cannot be used; ``faults`` lists every fault that was found, one line each."""
 

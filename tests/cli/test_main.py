@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from player.cli.client.parsers import NAMES
-from player.cli.exit_codes import REFUSED
+from player.cli.exit_codes import REFUSED, USAGE
 from player.cli.main import COMMANDS, MEANT, main
 from tests import effort
 from tests.paths import ROOT
@@ -217,3 +217,19 @@ def test_what_an_error_names_is_cleaned(words: list[str], capsys: pytest.Capture
     said = capsys.readouterr().err
     assert all(line.isprintable() for line in said.splitlines())
     assert "\N{REPLACEMENT CHARACTER}" in said or "\\x9b" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check lull.yaml --config lull.yaml",
+        "night rain.mp3 --config lull.yaml",
+        "night --device left",
+        "rehearse night.wav rain.mp3 --playlist rain",
+        "rehearse night.wav rain.mp3 --entry weeknights",
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As every other wrong usage, so that a script can tell it from a faulty config."""
+    assert main(words.split()) == USAGE
+    assert capsys.readouterr().err.startswith("lull: ")

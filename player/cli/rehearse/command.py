@@ -17,7 +17,7 @@ from player.cli.rehearse import DEMO
 from player.cli.terminal import Progress
 from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
-from player.core.errors import LullError, StoreError, choices, did_you_mean
+from player.core.errors import LullError, StoreError, WrongUsage, choices, did_you_mean
 from player.core.events import Event, News
 from player.core.settings.audio import AudioSettings
 from player.core.settings.session import FAVOURITES, TIMER_OFF, Entry, Order, Playlist, Settings, TimerSetting
@@ -146,9 +146,9 @@ def _check_files(args: argparse.Namespace) -> None:
 
 def make_plan(args: argparse.Namespace) -> RehearsalPlan:
     """Read the arguments; raises LullError that names what is wrong."""
-    check_paths(args.paths)
     if args.paths and (args.playlist or args.entry):
-        raise LullError(f"give PATHs or {'--playlist' if args.playlist else '--entry'}, not both")
+        raise WrongUsage(f"give PATHs or {'--playlist' if args.playlist else '--entry'}, not both")
+    check_paths(args.paths)
     settings, audio, state_dir = _settings(args)
     library = MeasuredLibrary(state_dir)
     if args.volume is not None and not 0 <= args.volume <= settings.volume.max:
