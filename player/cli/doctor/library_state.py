@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from player.audio.decoder.faults import unreadable
 from player.cli.doctor.facts import PlaylistState, UserAccount
 from player.cli.doctor.probes.access import READ, barrier
 from player.cli.scan_table import what_is_lowered
@@ -29,6 +30,7 @@ def take_stock(playlist: Playlist, state_dir: Path, memory: Memory, account: Use
     measured, store_fault = _measured(files, state_dir)
     fatal = {death.uri for death in memory.set_aside}
     closed = {} if account is None else _closed(files, _folders(playlist), account)
+    measured = {uri: found or _unplayable(uri) for uri, found in measured.items() if uri not in closed}
     faulty = {uri for uri, found in measured.items() if found is not None and found.measured is None}
     allowed = memory.allowed(tracks)
     return PlaylistState(
@@ -75,6 +77,12 @@ def _find(store: StoreReader, uri: str) -> MeasureResult | None:
         return store.find(mark_of(uri))
     except OSError as fault:
         return MeasureResult(None, fault.strerror or "cannot be read")
+
+
+def _unplayable(uri: str) -> MeasureResult | None:
+    """What no scan takes, such as an empty file, is not measured later either."""
+    fault = unreadable(uri)
+    return None if fault is None else MeasureResult(None, fault)
 
 
 def _folders(playlist: Playlist) -> frozenset[Path]:

@@ -63,6 +63,15 @@ def test_some_files_that_may_not_be_read_leave_the_others(rain: Playlist, tmp_pa
     assert take_stock(alone, tmp_path / "state", Memory(), LULL).playable == 1
 
 
+def test_what_no_scan_takes_is_not_called_unmeasured(rain: Playlist, tmp_path: Path) -> None:
+    """The empty file is faulty and the other one closed; the doctor had said that the daemon measures them."""
+    (tmp_path / "rain" / "a.mp3").chmod(0o600)
+    (tmp_path / "rain" / "b.mp3").write_bytes(b"")
+    found = take_stock(rain, tmp_path / "state", Memory(), LULL)
+    assert (found.playable, found.unmeasured, found.faulty) == (2, 2, ("b.mp3 is empty",))
+    assert found.closed == (str(tmp_path / "rain" / "a.mp3"),)
+
+
 def test_a_file_that_is_lost_in_two_ways_is_lost_once(rain: Playlist, tmp_path: Path) -> None:
     """Banned and faulty: two of four remain, and nothing is wrong; all four had been taken for lost."""
     store, memory = MeasurementsDb(tmp_path / "state"), Memory()
