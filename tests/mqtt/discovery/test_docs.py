@@ -163,8 +163,9 @@ def test_an_entity_that_is_removed_is_no_error_in_a_blueprint() -> None:
     assert len(texts) >= 4
     shown = [
         home_assistant.render(
-            text, trigger={"id": "event", "to_state": None}, states=lambda _entity: "Paused", state="sensor.s"
+            text, trigger={"id": name, "to_state": None}, states=lambda _entity: "Paused", state="sensor.s"
         )
+        for name in ("event", "back")
         for text in texts
         if "highest" not in text  # an action, which follows only where a condition holds
     ]
