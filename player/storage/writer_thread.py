@@ -137,7 +137,7 @@ class WriterThread:
             self._generation = self._store.check()
         except StoreError as fault:
             self._fault = str(fault)
-            self._say(f"nothing new is saved across restarts: {fault}")
+            self._say(f"nothing that happens is saved: {fault}")
         else:
             return recalled
         try:
