@@ -36,11 +36,11 @@ _PACKAGES: Final = {
 }
 """Debian's package of each C library that a Python library of lull needs when it is imported."""
 MEANT: Final = {
-    "alarm": "schedule", "ban": "never_again", "config": "check", "down": "volume -5", "list": "tracks",
-    "log": "history", "louder": "volume +5", "mixes": "check", "morning": "schedule", "mute": "pause", "off": "stop",
-    "playlists": "status", "quieter": "volume -5", "skip": "next", "sleep": "timer 45m", "softer": "volume -5",
-    "start": "play", "until": "timer until 06:30", "up": "volume +5", "version": "--version",
-    "init": "check", "setup": "check",
+    "alarm": "schedule", "allow_again": "never_again --undo", "ban": "never_again", "config": "check",
+    "down": "volume -5", "list": "tracks", "log": "history", "louder": "volume +5", "mixes": "check",
+    "morning": "schedule", "mute": "pause", "off": "stop", "playlists": "status", "quieter": "volume -5",
+    "skip": "next", "sleep": "timer 45m", "softer": "volume -5", "start": "play", "until": "timer until 06:30",
+    "unban": "never_again --undo", "up": "volume +5", "version": "--version", "init": "check", "setup": "check",
 }  # fmt: skip
 """Words that people try, and what serves instead."""
 _INSTEAD: Final = {

@@ -40,7 +40,7 @@ class ResumePoint:
     suspects: tuple[str, ...] = ()
 
 
-ALL_BANNED: Final = "each of its tracks is banned; allow_again lifts a ban"
+ALL_BANNED: Final = "each of its tracks is banned; never_again with undo lifts the latest ban"
 """Why a playlist with tracks has nothing to play."""
 
 

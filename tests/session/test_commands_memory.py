@@ -143,7 +143,7 @@ def test_where_each_track_is_banned_it_is_said_how_to_lift_a_ban() -> None:
     """By a command that is refused, and by the problem of a session that began before the library had looked."""
     room = Bedroom("a")
     room.ask(NeverAgain("A"))
-    why = "each of its tracks is banned; allow_again lifts a ban"
+    why = "each of its tracks is banned; never_again with undo lifts the latest ban"
     assert room.ask(Play()).text == f"playlist 'rain' has nothing to play: {why}"
     banned = '[{"uri":"/rain/a","title":"A","at":"2026-01-15T22:00:00+00:00","key":null}]'
     room.session = Controller(SETTINGS, random.Random(1), RecalledMemory(read_texts({"bans": banned})[0]))
