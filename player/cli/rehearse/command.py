@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from player.cli.measure_first import MeasuredLibrary
 from player.cli.paths import CONFIG_ORDER, add_config, check_paths, chosen_config
 from player.cli.rehearse import DEMO
-from player.cli.terminal import Progress
+from player.cli.terminal import Progress, show
 from player.core.clock import Now, SystemClock
 from player.core.commands import Play, Request, Stop
 from player.core.errors import LullError, StoreError, WrongUsage, choices, did_you_mean
@@ -120,15 +120,19 @@ def run(args: argparse.Namespace) -> int:
         args.report.write_text(json.dumps(night, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     speed = f"{rendered_s / took_s:.0f} times real time"
     print(f"{args.out}: {format_duration(rendered_s)} rendered in {took_s:.1f} s ({speed})")
+    problems = list(dict.fromkeys(report.problems))
     if not report.tracks:
-        reasons = list(dict.fromkeys(report.problems))[:REASONS_SHOWN] or ["no track could be opened"]
-        raise LullError("nothing was played: " + "; ".join(reasons))
+        raise LullError("nothing was played: " + "; ".join(problems[:REASONS_SHOWN] or ["no track could be opened"]))
     if args.picture is not None:
         from player.cli.rehearse import picture
         from player.cli.rehearse.picture import scene_of
 
         picture.save(scene_of(report.events, examination, rendered_s), args.picture)
     print("\n".join(examination.lines()))
+    for problem in problems[:REASONS_SHOWN]:
+        show(f"note: {problem}", margin=6)
+    if len(problems) > REASONS_SHOWN:
+        print(f"and {len(problems) - REASONS_SHOWN} more; --report names all of them")
     if examination.findings.broken:
         raise LullError(examination.complaint())
     return 0

@@ -75,6 +75,16 @@ def test_paths_are_played_in_order_once_each_to_the_end_of_the_last(folder: Path
     assert not sound.clicks(samples, smallest=1.5e-3 * peak)
 
 
+def test_what_was_left_out_of_a_night_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A night that keeps the contract without half of its files had been praised without a word about them."""
+    lost = tmp_path / "lost.mp3"
+    lost.touch()
+    assert main(["rehearse", str(tmp_path / "out.wav"), str(lost), str(folder / "three.wav")]) == 0
+    assert f"\nnote: left out {lost}: is empty\n" in capsys.readouterr().out
+
+
 def test_an_entry_of_the_schedule_is_silent_at_its_deadline(folder: Path, tmp_path: Path) -> None:
     """Thirty seconds of timer: sound until just before, silence after, at the entry's volume."""
     config, out = tmp_path / "lull.yaml", tmp_path / "out.wav"
