@@ -11,9 +11,12 @@ fail() { say "$*"; exit 1; }
 # apt lets a Ctrl-C pass and completes its work; without this the script would go on too, and begin to play.
 trap 'say "ended by Ctrl-C; run it again to go on"; exit 130' INT
 
+can_be_root() { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1; }
+
+# Not with fail: within a step nobody would see its reason.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; return; fi
-    command -v sudo >/dev/null 2>&1 || fail "this needs root: install sudo, or run as root: $*"
+    can_be_root || { say "this needs root: install sudo, or run as root: $*"; return 1; }
     sudo -- "$@"
 }
 
@@ -48,6 +51,8 @@ need_packages() {
         [ -n "$found" ] || missing+=("$wanted")
     done
     [ "${#missing[@]}" -gt 0 ] || return 0
+    can_be_root || fail "these packages are missing; install them as root, or install sudo first:" \
+        "$(sed 's/|/ or /g' <<<"${missing[*]}")"
     step "reading the package lists" as_root apt-get update -q
     local names=()
     for wanted in "${missing[@]}"; do

@@ -90,7 +90,7 @@ def test_a_state_directory_that_cannot_be_written_is_a_warning_and_a_working_nig
     daemon.start(wrapper=(*NAMESPACE, "sh", "-c", READ_ONLY, str(tmp_path / "state")))
     told = listener.wait(
         "the problem",
-        lambda heard: heard.is_state and not heard.retained and "nothing new is saved" in str(heard.fields["problem"]),
+        lambda heard: heard.is_state and not heard.retained and "happens is saved" in str(heard.fields["problem"]),
         since,
     )
     assert told.fields["skip_tonight"] is True

@@ -59,6 +59,34 @@ def test_ctrl_c_ends_a_script_whose_step_lets_it_pass() -> None:
     assert "ended by Ctrl-C" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "need_packages 'libasound2t64|libasound2' gcc",
+            "as root, or install sudo first: libasound2t64 or libasound2 gcc",
+        ),
+        ("step reading as_root apt-get update", "this needs root: install sudo, or run as root: apt-get update"),
+    ],
+)
+def test_who_cannot_become_root_is_told_what_to_do(words: str, said: str) -> None:
+    """A step had kept that to itself: the script ended with 1 and without a reason."""
+    nobody = 'id() { echo 1000; }; command() { [ "$2" != sudo ]; }; is_installed() { return 1; }'
+    script = f"set -euo pipefail; . scripts/setup.sh; {nobody}; {words}; echo it went on"
+    ended = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert said in ended.stderr
+
+
+def test_an_option_that_a_package_cannot_be_built_with_is_no_folder(tmp_path: Path) -> None:
+    """It had been made and the package put into it."""
+    for word, code in (("--help", 0), ("--frob", 2)):
+        verdict = subprocess.run([ROOT / "scripts/package", word], cwd=tmp_path, capture_output=True, check=False)
+        assert verdict.returncode == code
+        assert b"--source" in verdict.stdout + verdict.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_dpkg_can_run_it(script: str) -> None:
     """They are plain sh, ready to run."""
