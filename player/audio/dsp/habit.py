@@ -29,8 +29,9 @@ are as a whole more than 3 dB over the habit of the whole, found in this way, do
 (When they did, the hazards of a minute together raised it by 13 to 18 dB.)
 
 A voice that goes from ear to ear is one sound: what was heard in one ear is not new in the other, and what comes back
-in an ear raises its habit up to that of the louder ear. (A whisper that changed sides every 20 s was lowered for half
-of its time, by up to 37 dB, each time as something new.)
+in an ear raises its habit up to that of the louder ear. Live each ear has the habit of the louder one, because it is
+not known what will come back. (A whisper that changed sides every 20 s was lowered for half of its time, by up to
+37 dB, each time as something new.)
 
 All that is asked of a track is found from its largest levels in each half-second.
 
@@ -162,7 +163,7 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     habit = np.empty(len(STREAMS))
     reached, anew = (_with_louder_ear(one) for one in (_reached(halves) if len(halves) else (halves, halves)))
     known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((_with_louder_ear(excerpts), reached)), anew))
-    habit[_WHOLE] = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0, _WHOLE]
+    habit[_WHOLE] = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0, _IN_EITHER]
     most = habit[0] + _LOUD_DB
     rest, rest_anew = _reached(halves, most) if len(halves) else (halves, halves)
     rest = np.concatenate((np.where(excerpts[:, :1] > most, -np.inf, excerpts), rest))
