@@ -29,9 +29,9 @@ are as a whole more than 3 dB over the habit of the whole, found in this way, do
 (When they did, the hazards of a minute together raised it by 13 to 18 dB.)
 
 A voice that goes from ear to ear is one sound: what was heard in one ear is not new in the other, and what comes back
-in an ear raises its habit up to that of the louder ear. Live each ear has the habit of the louder one, because it is
-not known what will come back. (A whisper that changed sides every 20 s was lowered for half of its time, by up to
-37 dB, each time as something new.)
+in an ear raises its habit up to that of the louder ear. For this, only stretches count in which it reaches 6 dB more
+than the other one: the voice has gone there. Live one such stretch is enough. (A whisper that changed sides every 20 s
+was lowered for half of its time, by up to 37 dB, each time as something new.)
 
 All that is asked of a track is found from its largest levels in each half-second.
 
@@ -82,6 +82,8 @@ _MIXED_DB: Final = 5.0
 """Maximum by which sounds of different kinds raise the habit over that level."""
 _ONE_KIND_DB: Final = 2.0
 """Sounds of one kind that reach a level with this much more reach it."""
+_MOVED_DB: Final = 6.0
+"""A voice has gone to the ear that reaches this much more in a stretch than the other one."""
 _LOUD_DB: Final = 3.0
 """Half-seconds that are as a whole this far over the habit of the whole do not count for octaves."""
 _ALIKE_DB: Final = 5.0
@@ -163,7 +165,9 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     habit = np.empty(len(STREAMS))
     reached, anew = (_with_louder_ear(one) for one in (_reached(halves) if len(halves) else (halves, halves)))
     known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((_with_louder_ear(excerpts), reached)), anew))
-    habit[_WHOLE] = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0, _IN_EITHER]
+    usual = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0]
+    usual[_EARS] = np.where(_has_moved(known)[0].any(axis=-1), usual[_LOUDER], usual[_EARS])
+    habit[_WHOLE] = usual[_WHOLE]
     most = habit[0] + _LOUD_DB
     rest, rest_anew = _reached(halves, most) if len(halves) else (halves, halves)
     rest = np.concatenate((np.where(excerpts[:, :1] > most, -np.inf, excerpts), rest))
@@ -262,17 +266,16 @@ def _habit_of(
         pauses = (ordered < often[..., np.newaxis] - _FAINT_DB).sum(axis=-1, keepdims=True)
         least = pauses + ((1.0 - _SURE_SHARE) * (width - 1 - pauses)).astype(np.intp)
         sure = np.take_along_axis(ordered, least, axis=-1)[..., 0] + _MIXED_DB
-        sure[:, _EARS] = np.maximum(sure[:, _EARS], sure[:, _LOUDER])
         for at in np.flatnonzero((np.maximum(often, back) > sure).any(axis=1)).tolist():
             kinds, own = _kinds(sounds[at : at + width])
             of_one = np.sort(kinds, axis=-1)[..., below[at, 0, 0]].max(axis=0) + _ONE_KIND_DB
             again = _come_back(own[..., width - in_order.shape[-1] :]).max(axis=0) + _ONE_KIND_DB
             often[at] = np.minimum(often[at], np.maximum(of_one, sure[at]))
             back[at] = np.minimum(back[at], np.maximum(again, sure[at]))
-    most = often + again_db
+    habit: BandPowers = np.maximum(often, np.minimum(back, often + again_db))
     if sounds is not None:
-        most[:, _EARS] = np.maximum(most[:, _EARS], often[:, _LOUDER])
-    habit: BandPowers = np.maximum(often, np.minimum(back, most))
+        there = _come_back(np.where(_has_moved(in_order), in_order[:, _EARS], -np.inf))
+        habit[:, _EARS] = np.maximum(habit[:, _EARS], np.minimum(there, often[:, _LOUDER]))
     return habit
 
 
@@ -297,6 +300,12 @@ def _kinds(sounds: BandPowers) -> tuple[BandPowers, BandPowers]:
     reached, own = (one.reshape(len(loudest), -1, count, halves).max(axis=-1)
                     for one in (alike, np.where(beside, -np.inf, alike)))  # fmt: skip
     return reached, own
+
+
+def _has_moved(windows: BandPowers) -> npt.NDArray[np.bool_]:
+    """The stretches in which each ear is the one that a voice has gone to, shape (windows, 2, stretches)."""
+    ears = windows[:, _EARS]
+    return np.asarray(ears > ears[:, ::-1] + _MOVED_DB)
 
 
 def _with_louder_ear(levels: BandPowers) -> BandPowers:

@@ -83,18 +83,23 @@ def test_a_voice_that_goes_from_ear_to_ear_is_one_sound() -> None:
         halves[second * 2 : second * 2 + 40, 1 + second // 20 % 2] = RAIN - 20.0
     assert (habit_of_stretches(halves)[:, :3] == SHOUT).all()
     nothing = np.zeros((0, len(STREAMS)))
-    assert [habit_so_far(nothing, halves[: end_s * 2])[1:3].tolist() for end_s in (20, 25, 90)] == [[SHOUT] * 2] * 3
+    assert habit_so_far(nothing, halves[:40])[1:3].tolist() == [RAIN - 20.0, SHOUT]
+    assert [habit_so_far(nothing, halves[: end_s * 2])[1:3].tolist() for end_s in (25, 90)] == [[SHOUT] * 2] * 2
+    excerpts = halves[[0, 50]]
+    assert habit_so_far(excerpts, halves[:40])[1:3].tolist() == [SHOUT] * 2
 
 
 @pytest.mark.parametrize("ear", [1, 2])
 def test_an_ear_without_the_voice_has_a_habit_of_its_own(ear: int) -> None:
-    """A voice in the other ear: two shouts in this one are none, and four of one kind raise it to the voice alone."""
-    for times_s, expected in (((30.0, 60.0), RAIN - 20.0), ((12.0, 30.0, 50.0, 70.0), RAIN)):
+    """While the voice stays in the other ear, four shouts in this one raise its habit by no more than in any stream."""
+    nothing = np.zeros((0, len(STREAMS)))
+    for times_s, expected in (((30.0, 60.0), RAIN - 20.0), ((12.0, 30.0, 50.0, 70.0), RAIN - 11.0)):
         halves = levels([])
         halves[:, ear] = RAIN - 20.0
         for at_s in times_s:
-            halves[round(at_s * 2), [0, ear]] = SHOUT
+            halves[round(at_s * 2), [0, ear]] = RAIN + 4.0
         assert float(habit_of_stretches(halves)[:, ear].max()) == expected
+        assert float(habit_so_far(nothing, halves)[ear]) == expected
 
 
 def test_a_sound_across_a_border_counts_once_among_those_of_its_kind() -> None:
