@@ -51,7 +51,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config(folder: Path, more: str = "") -> Path:
     (folder / "music").mkdir(exist_ok=True)
-    (folder / "music" / "rain.mp3").write_bytes(b"")
+    (folder / "music" / "rain.mp3").write_bytes(b"\xff\xfb")
     path = folder / "lull.yaml"
     path.write_text(f"playlists: {{rain: {{paths: [music]}}}}\nstate_dir: state\naudio: {{output: silent}}\n{more}")
     return path
