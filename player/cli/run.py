@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     set_up(is_verbose=args.verbose)
     serve(config, stops=stops)
     logging.shutdown()
-    # the interpreter's own end takes a tenth as long as the start, in which libVLC's threads and ours may still run
+    # all is closed; ending the interpreter would take a tenth of the time of a start, while threads of libVLC still run
     os._exit(0)
 
 
@@ -88,8 +88,9 @@ def _stops_during_the_start() -> list[int]:
     stops = list[int]()
 
     def note(number: int, _frame: object) -> None:
+        if not stops:
+            signal.alarm(STOP_S)
         stops.append(number)
-        signal.alarm(STOP_S)
 
     signal.signal(signal.SIGALRM, lambda _number, _frame: os._exit(0))
     signal.signal(signal.SIGTERM, note)
