@@ -123,6 +123,13 @@ def test_what_is_louder_than_the_habit_of_the_whole_does_not_count_for_an_octave
     assert octave_habit(halves) == {SHOUT - 1.0}
 
 
+def test_live_the_calls_of_one_kind_count_for_an_octave() -> None:
+    """Four calls in a minute, 15 dB over rain: only a plan of the file leaves them out of the habit of an octave."""
+    halves = levels([(at_s, 1.0) for at_s in (11.0, 26.0, 46.0, 66.0)])
+    assert float(habit_of_stretches(halves)[:, -1].max()) == RAIN
+    assert float(habit_so_far(np.zeros((0, len(STREAMS))), halves)[-1]) == SHOUT
+
+
 def test_an_octave_has_a_habit_where_every_stretch_is_too_loud_to_count() -> None:
     """One stretch in four is rain, the others are of different kinds: the habit stays a number, and is the rain's."""
     halves = levels([])
