@@ -26,8 +26,8 @@ are four strangers. What at least 81 % of the stretches reach is habitual whatev
 another spectrum. More than 5 dB over that only what sounds of one kind reach so often is habitual, with 2 dB more. They
 are of one kind where their spectra, each relative to its largest octave, differ by at most 5 dB rms. Half-seconds that
 are as a whole more than 3 dB over the habit of the whole, found in this way, do not count for the habit of an octave.
-(When they did, the hazards of a minute together raised it by 13 to 18 dB.) Live that holds only while sounds of
-different kinds are found in the whole: too little is known, and frogs were lowered for 13 % of their time.
+(When they did, the hazards of a minute together raised it by 13 to 18 dB.) Live they count, because too little is
+known: otherwise frogs were lowered for 13 % of their time.
 
 A voice that goes from ear to ear is one sound: what was heard in one ear is not new in the other, and what comes back
 in an ear raises its habit up to that of the louder ear. For this, only stretches count in which it reaches 6 dB more
@@ -163,20 +163,16 @@ def habit_so_far(excerpts: BandPowers, halves: BandPowers) -> BandPowers:
     count = len(excerpts) + len(halves) // HALVES
     most_below = _MOST_BELOW if count <= _INTRODUCING else count
     sounds = _by_stretch(np.concatenate((np.repeat(excerpts, HALVES, axis=0), halves)), count)
-    habit = np.empty(len(STREAMS))
-    reached, anew = (_with_louder_ear(one) for one in (_reached(halves) if len(halves) else (halves, halves)))
-    known, known_anew = (one.T[np.newaxis] for one in (np.concatenate((_with_louder_ear(excerpts), reached)), anew))
-    usual = _habit_of(known, known_anew, _AGAIN_DB, sounds, most_below)[0]
-    usual[_EARS] = np.where(_has_moved(known)[0].any(axis=-1), usual[_LOUDER], usual[_EARS])
-    habit[_WHOLE] = usual[_WHOLE]
-    is_mixed = _habit_of(known, known_anew, _AGAIN_DB, most_below=most_below)[0, 0] > habit[0]
-    most = habit[0] + _LOUD_DB if is_mixed else np.inf
-    rest, rest_anew = _reached(halves, most) if len(halves) else (halves, halves)
-    rest = np.concatenate((np.where(excerpts[:, :1] > most, -np.inf, excerpts), rest))
-    known, known_anew = (one.T[np.newaxis] for one in (rest, rest_anew))
-    habit[_OCTAVES] = _habit_of(known[:, _OCTAVES], known_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB, most_below=most_below)
+    reached, anew = _reached(halves) if len(halves) else (halves, halves)
+    known = np.concatenate((excerpts, reached))
+    windows, in_order = (_with_louder_ear(one).T[np.newaxis] for one in (known, anew))
+    usual = _habit_of(windows, in_order, _AGAIN_DB, sounds, most_below)[0]
+    usual[_EARS] = np.where(_has_moved(windows)[0].any(axis=-1), usual[_LOUDER], usual[_EARS])
+    windows, in_order = (one[:, _OCTAVES].T[np.newaxis] for one in (known, anew))
+    octaves = _habit_of(windows, in_order, _OCTAVE_AGAIN_DB, most_below=most_below)[0]
+    habit: BandPowers = np.concatenate((usual[_WHOLE], octaves))
     if len(halves):
-        not_new = _not_new(reached[:, _IN_EITHER], habit[np.newaxis, _WHOLE])[-1]
+        not_new = _not_new(_with_louder_ear(reached)[:, _IN_EITHER], habit[np.newaxis, _WHOLE])[-1]
         habit[_WHOLE] = np.minimum(habit[_WHOLE], not_new + _NEW_DB)
     return habit
 
