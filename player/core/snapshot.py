@@ -187,7 +187,8 @@ class Snapshot:
         PublishedKey(
             "timer.mode",
             one_of(TimerMode),
-            f"{_words(TimerMode)}; of this session or of the next; `end-of-playlist` plays each track once",
+            f"{_words(TimerMode)}; of this session, and while `state` is `idle` of the next; "
+            "`end-of-playlist` plays each track once",
         ),
     ]
     timer_set_s: Annotated[
