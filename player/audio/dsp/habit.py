@@ -137,15 +137,12 @@ def habit_of_stretches(halves: BandPowers) -> BandPowers:
     ``halves``: the largest level of each half-second, shape (halves, streams), at least one; a remainder of less than
     half a stretch belongs to the last stretch.
     """
-    reached, anew = _reached(halves)
-    habit = np.empty_like(reached)
-    sounds = _by_stretch(halves, len(reached))
-    heard = _with_louder_ear(reached)
-    habit[:, _WHOLE] = _around(heard, _with_louder_ear(anew), _AGAIN_DB, sounds)[:, _WHOLE]
-    stretch = np.minimum(np.arange(len(halves)) // HALVES, len(habit) - 1)
-    rest, rest_anew = _reached(halves, habit[stretch, :1] + _LOUD_DB)
-    habit[:, _OCTAVES] = _around(rest[:, _OCTAVES], rest_anew[:, _OCTAVES], _OCTAVE_AGAIN_DB)
-    habit[:, _WHOLE] = _known(heard[:, _IN_EITHER], habit[:, _WHOLE])
+    reached, anew = _reached(_with_louder_ear(halves))
+    usual = _around(reached, anew, _AGAIN_DB, _by_stretch(halves, len(reached)))
+    stretch = np.minimum(np.arange(len(halves)) // HALVES, len(usual) - 1)
+    is_loud = halves[:, 0] > usual[stretch, 0] + _LOUD_DB
+    octaves = _around(*_reached(halves[:, _OCTAVES], is_loud), _OCTAVE_AGAIN_DB)
+    habit = np.concatenate((_known(reached[:, _IN_EITHER], usual[:, _WHOLE]), octaves), axis=1)
     steps = _FOLLOW_DB * np.arange(len(habit))[:, np.newaxis]
     followed: BandPowers = np.minimum.accumulate(habit - steps, axis=0) + steps
     return followed
@@ -189,15 +186,14 @@ def _around(reached: BandPowers, anew: BandPowers, again_db: float, sounds: Band
     return highest
 
 
-def _reached(halves: BandPowers, most: BandPowers | float = np.inf) -> tuple[BandPowers, BandPowers]:
+def _reached(halves: BandPowers, left_out: npt.NDArray[np.bool_] | None = None) -> tuple[BandPowers, BandPowers]:
     """The largest level of each stretch, and the same without sounds that count in the stretch beside it.
 
-    Half-seconds that are as a whole over ``most``, one number or shape (halves, 1), do not count; -inf for a stretch of
-    which nothing is left.
+    ``left_out``: the half-seconds that do not count; -inf for a stretch of which nothing is left.
     """
     count = max(1, round(len(halves) / HALVES))
     beside = _counts_beside(_by_stretch(halves, count))
-    counting = np.where(halves[:, :1] > most, -np.inf, halves)
+    counting = halves if left_out is None else np.where(left_out[:, np.newaxis], -np.inf, halves)
     inside, rest = _by_stretch(counting, count), counting[count * HALVES :].max(axis=0, initial=-np.inf)
     reached, own = inside.max(axis=1), np.where(beside, -np.inf, inside).max(axis=1)
     reached[-1], own[-1] = np.maximum(reached[-1], rest), np.maximum(own[-1], rest)
