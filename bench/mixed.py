@@ -19,10 +19,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs as a file, without -m
 
+from bench.real_figures import octaves_of
 from bench.real_material import LEVELS_DB, RealSet, decode
 from player.audio.dsp.leveller import levelled_powers, plan
 from player.audio.dsp.loudness_windows import MOMENTARY, TINY, Levels, calm_level, decibels, trailing
-from player.audio.dsp.octaves import BAND_FRAMES, BAND_S, BandPowers, OctaveMeter
+from player.audio.dsp.octaves import BAND_S, BandPowers
 from player.audio.dsp.rises import NO_RISE_DB, RiseMeter, fast_levels
 
 TWICE: Final = 0.3
@@ -53,19 +54,13 @@ class Row:
     over_familiar_db: float
 
 
-def powers_of(path: Path) -> BandPowers:
-    """Of the whole, each ear and each octave, every 10 ms."""
-    sound = decode(path)
-    return OctaveMeter().powers(sound[: len(sound) // BAND_FRAMES * BAND_FRAMES])
-
-
 def scenes(real: RealSet, count: int, every_s: tuple[float, float], seed: int) -> Iterator[Scene]:
     """So many scenes; a hazard begins from ``every_s[0]`` to ``every_s[1]`` seconds after the end of the one before."""
     rng = random.Random(seed)
-    hazards = [powers_of(path) for path in real.hazards().values()]
+    hazards = [octaves_of(decode(path)) for path in real.hazards().values()]
     beds = list(real.calm().values())
     for _ in range(count):
-        bed = np.tile(powers_of(rng.choice(beds)), (LAPS, 1))
+        bed = np.tile(octaves_of(decode(rng.choice(beds))), (LAPS, 1))
         mixed, zones, at = bed.copy(), list[slice](), round(rng.uniform(*FIRST_S) / BAND_S)
         while True:
             hazard = rng.choice(hazards) * 10.0 ** (rng.choice(LEVELS_DB) / 10.0)

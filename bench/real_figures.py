@@ -159,7 +159,7 @@ def calm_row(name: str, before: Block, after: Block, told: Played | None = None)
     changed.push(powers[0][first:end] * ratio, powers[1][first:end])
     raw, heard = changed.programmes
     calm_lufs = calm_level(powers[1][first:end])
-    rises = RiseMeter(calm_lufs).push(_octaves(after))[round(SETTLED_S / BAND_S) : -round(TAIL_S / BAND_S)]
+    rises = RiseMeter(calm_lufs).push(octaves_of(after))[round(SETTLED_S / BAND_S) : -round(TAIL_S / BAND_S)]
     gain_db = 10.0 * math.log10(ratio) + (0.0 if told is None else told.tracks[0].gain_db)
     return CalmRow(
         name=name,
@@ -227,7 +227,7 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
     ``beside``: for each track what the others added to the mixture; nothing where no track blends with another.
     """
     recorded, out = sounds
-    powers, octaves = hop_powers(out), _octaves(out)
+    powers, octaves = hop_powers(out), octaves_of(out)
     zones = [
         [(start / RATE_HZ + at_s, start / RATE_HZ + at_s + track.lasts_s) for at_s in track.at_s]
         for track, start in zip(chapter, starts, strict=True)
@@ -238,8 +238,9 @@ def hazard_rows(chapter: Sequence[HazardTrack], starts: Sequence[int], sounds: t
     onsets = _startles(powers, list(zip(starts_s, calm, strict=True)))
     clicks_s = own_clicks(recorded, out, calm[0])
     is_calm = [_is_calm(len(octaves), BAND_S, zones, span) for span in pairwise([*starts_s, len(out) / RATE_HZ])]
-    others = [fast_levels(_octaves(one), np.zeros(len(STREAMS))) for one in beside] or [np.zeros((1, 1))] * len(chapter)
-    left = fast_levels(octaves, np.zeros(len(STREAMS)))
+    silent = np.zeros(len(STREAMS))
+    others = [fast_levels(octaves_of(one), silent) for one in beside] or [np.zeros((1, 1))] * len(chapter)
+    left = fast_levels(octaves, silent)
     mixed = [np.where(hop_powers(one)[: len(powers)] * 2.0 < powers, powers, 1e-14) for one in beside]
     alone = mixed or [powers] * len(chapter)
     rows = []
@@ -296,7 +297,8 @@ def _usual_ratio(before: Doubles, after: Doubles) -> float:
     return float(np.median(after[is_heard] / before[is_heard]))
 
 
-def _octaves(sound: Block) -> BandPowers:
+def octaves_of(sound: Block) -> BandPowers:
+    """Of the whole, each ear and each octave, every 10 ms; what is left at the end does not count."""
     return OctaveMeter().powers(sound[: len(sound) // BAND_FRAMES * BAND_FRAMES])
 
 
